@@ -1,0 +1,60 @@
+/** A virtual machine described as data. A hypervisor driver turns it into whatever its VMM wants. */
+export interface MachineConfig {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly boot: BootSource;
+  /** In the order in which the guest meets them; a clone has the same list as its template. */
+  readonly devices: readonly Device[];
+}
+
+/** The mini-OS: kernel and initramfs, with what the kernel needs to know. */
+export interface BootSource {
+  readonly kernelPath: string;
+  readonly initramfsPath: string;
+  /** Discovery of devices: a distribution's kernel needs ACPI, the mini-OS kernel does without. */
+  readonly acpi: boolean;
+  /** Kernel parameters beyond those that the driver adds for its machine and accelerator. */
+  readonly parameters: readonly string[];
+}
+
+export type Device =
+  | AgentPortDevice
+  | ScsiControllerDevice
+  | NetworkDevice
+  | ShareDevice
+  | RandomDevice;
+
+/** The serial port on which the agent listens; every machine has exactly one. */
+export interface AgentPortDevice {
+  readonly kind: 'agent-port';
+}
+
+/** The controller to which disks are attached while the machine runs. */
+export interface ScsiControllerDevice {
+  readonly kind: 'scsi-controller';
+}
+
+export interface NetworkDevice {
+  readonly kind: 'network';
+  readonly id: string;
+  readonly backend: { readonly kind: 'none' };
+}
+
+/** A folder of the host, seen by the guest through 9p under a tag. */
+export interface ShareDevice {
+  readonly kind: 'share';
+  readonly tag: string;
+  readonly path: string;
+}
+
+/** A source of entropy for the guest. */
+export interface RandomDevice {
+  readonly kind: 'random';
+}
+
+/** A disk that is attached to a running machine; the guest finds it as SCSI disk 0:0:0:lun. */
+export interface Disk {
+  readonly lun: number;
+  readonly path: string;
+  readonly readOnly: boolean;
+}

@@ -1,0 +1,242 @@
+/**
+ * What clients ask of the sandboxer over its socket. Frames are ttrpc's; payloads of requests and responses are
+ * the JSON of these types (both ends are of one build, checked by `hello`), data frames carry standard streams.
+ */
+
+/** Path of the sandboxer's socket inside the runtime folder. */
+export const SOCKET_NAME = 'sandboxer.sock';
+
+/** Bytes that a client or the sandboxer may send on a stream beyond what was acknowledged. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+
+export interface SandboxerMethods {
+  hello: { request: { version: string }; response: HelloResponse };
+  run: { request: RunRequest; response: RunResponse };
+  exec: { request: ExecRequest; response: ExecResponse };
+  list: { request: { all: boolean }; response: { containers: ContainerSummary[] } };
+  inspect: { request: ContainerReference; response: ContainerDetails };
+  stop: { request: ContainerReference & { timeoutMs: number }; response: EmptyResponse };
+  kill: {
+    request: ContainerReference & { signal: number; execId?: string };
+    response: EmptyResponse;
+  };
+  remove: {
+    request: ContainerReference & { force: boolean; timeoutMs: number };
+    response: EmptyResponse;
+  };
+  wait: { request: ContainerReference; response: { exitCode: number } };
+  resize: {
+    request: ContainerReference & { execId?: string; rows: number; columns: number };
+    response: EmptyResponse;
+  };
+  stats: { request: ContainerReference; response: ContainerStats };
+  info: { request: Record<string, never>; response: SandboxerInfo };
+  /** Ends the sandboxer when nothing runs (`force`: even then; the virtual machines go on). */
+  shutdown: { request: { force: boolean }; response: EmptyResponse };
+}
+
+/** Stream calls: data frames both ways, the response when the stream has ended. */
+export interface SandboxerStreams {
+  attach: { request: AttachRequest; response: ExitReport };
+  logs: { request: LogsRequest; response: EmptyResponse };
+}
+
+export type EmptyResponse = Record<string, never>;
+
+/** A container by name, by id, or by a prefix of its id that no other has. */
+export interface ContainerReference {
+  container: string;
+}
+
+export interface HelloResponse {
+  version: string;
+  pid: number;
+}
+
+/** `wardian run`: every field is validated again by the sandboxer. Absent means podman's default. */
+export interface RunRequest {
+  /** 64 hex digits, chosen by the client so that it can attach in the same write. */
+  id: string;
+  name?: string;
+  image: string;
+  /** Replaces the image's CMD. */
+  command?: string[];
+  /** Replaces the image's ENTRYPOINT; an empty list removes it. */
+  entrypoint?: string[];
+  /** `NAME=value` each, on top of the image's. */
+  env: string[];
+  workingDirectory?: string;
+  /** `user[:group]`, names or numbers. */
+  user?: string;
+  hostname?: string;
+  terminal: boolean;
+  /** Size of the client's terminal when it starts. */
+  terminalSize?: { rows: number; columns: number };
+  /** Keep stdin open; otherwise it is /dev/null. */
+  interactive: boolean;
+  /** Remove the container when it has ended. */
+  autoRemove: boolean;
+  /** Goes on when the client has gone. Otherwise the container dies with the client that attached as its owner. */
+  detached: boolean;
+  readOnly: boolean;
+  tmpfs: { destination: string; options: string }[];
+  network: 'none';
+  labels: Record<string, string>;
+  stopSignal?: number;
+  limits: ResourceLimits;
+  /** False boots the sandbox cold. */
+  template: boolean;
+}
+
+export interface ResourceLimits {
+  /** Decimal number of CPUs, 0.01 and up; the machine gets as many whole ones as that needs. */
+  cpus?: number;
+  memoryBytes?: number;
+  pids?: number;
+}
+
+export interface RunResponse {
+  id: string;
+  name: string;
+  warnings: string[];
+}
+
+export interface ExecRequest extends ContainerReference {
+  /** 64 hex digits, chosen by the client. */
+  execId: string;
+  command: string[];
+  env: string[];
+  workingDirectory?: string;
+  user?: string;
+  terminal: boolean;
+  terminalSize?: { rows: number; columns: number };
+  interactive: boolean;
+  /** Nobody attaches: output is dropped and the process goes on. */
+  detached: boolean;
+}
+
+export interface ExecResponse {
+  pid: number;
+}
+
+export interface AttachRequest extends ContainerReference {
+  execId?: string;
+  /** True: this client feeds stdin. */
+  stdin: boolean;
+  /** The process ends when this client has gone and not come back within the grace time. */
+  owner: boolean;
+  /**
+   * Where to begin. 'start': all that the agent still holds, for whoever started the process.
+   * 'now': what comes from here on. Offsets: a client that lost its sandboxer goes on where it was.
+   */
+  from: 'start' | 'now' | { stdout: number; stderr: number; stdin: number };
+}
+
+/** How a process ended; the response of `attach`. */
+export interface ExitReport {
+  exitCode: number;
+  signal: number;
+  outOfMemory: boolean;
+  /** Set when the sandbox died rather than the process: what happened, for people. */
+  sandboxFailure?: string;
+}
+
+export interface LogsRequest extends ContainerReference {
+  follow: boolean;
+  /** Last so many lines; absent: all. */
+  tail?: number;
+  /** Unix time in milliseconds. */
+  sinceMs?: number;
+  untilMs?: number;
+  timestamps: boolean;
+}
+
+export type ContainerStatus = 'created' | 'running' | 'exited';
+
+export interface ContainerSummary {
+  id: string;
+  name: string;
+  image: string;
+  command: string[];
+  status: ContainerStatus;
+  createdAtMs: number;
+  startedAtMs?: number;
+  finishedAtMs?: number;
+  exitCode?: number;
+  labels: Record<string, string>;
+}
+
+export interface ContainerDetails extends ContainerSummary {
+  imageId: string;
+  state: {
+    status: ContainerStatus;
+    running: boolean;
+    exitCode: number;
+    outOfMemory: boolean;
+    /** Empty, or why it could not start or ended as it did. */
+    error: string;
+    /** Pid of the VMM on the host, 0 when it has ended. */
+    pid: number;
+  };
+  config: {
+    env: string[];
+    workingDirectory: string;
+    user: string;
+    hostname: string;
+    terminal: boolean;
+    interactive: boolean;
+    entrypoint: string[];
+    stopSignal: number;
+    readOnly: boolean;
+    tmpfs: { destination: string; options: string }[];
+    autoRemove: boolean;
+    limits: ResourceLimits;
+  };
+  sandbox: {
+    driver: string;
+    accelerator: string;
+    cpus: number;
+    memoryBytes: number;
+    /** Key of the template it was cloned from; empty when it was booted cold. */
+    template: string;
+    kernel: string;
+    directory: string;
+  };
+  execIds: string[];
+  logPath: string;
+}
+
+export interface ContainerStats {
+  cpuUsageMicroseconds: number;
+  memoryBytes: number;
+  memoryLimitBytes: number;
+  pids: number;
+}
+
+export interface SandboxerInfo {
+  version: string;
+  pid: number;
+  containers: { running: number; exited: number };
+  accelerator: string;
+  acceleratorReason: string;
+  directories: { runtime: string; cache: string; data: string };
+}
+
+/**
+ * Payload of a data frame: u8 kind, u64be offset, then bytes.
+ * Kinds stdin, stdout, stderr carry data at that offset; the `…Eof` kinds end a stream there;
+ * the `…Acknowledged` kinds carry no bytes and say that all before the offset has arrived for good.
+ */
+export const STREAM_KIND = {
+  stdin: 0,
+  stdout: 1,
+  stderr: 2,
+  stdinEof: 3,
+  stdinAcknowledged: 4,
+  stdoutAcknowledged: 5,
+  stderrAcknowledged: 6,
+  /** Client to sandboxer: let go of the process without ending it (detach keys). */
+  detach: 7,
+} as const;
+
+export type StreamKind = (typeof STREAM_KIND)[keyof typeof STREAM_KIND];
