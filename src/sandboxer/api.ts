@@ -31,6 +31,8 @@ export interface SandboxerMethods {
   };
   stats: { request: ContainerReference; response: ContainerStats };
   info: { request: Record<string, never>; response: SandboxerInfo };
+  /** Makes the template of a size class unless it is there. */
+  prepareTemplate: { request: { limits: ResourceLimits }; response: { key: string; made: boolean } };
   /** Ends the sandboxer when nothing runs (`force`: even then; the virtual machines go on). */
   shutdown: { request: { force: boolean }; response: EmptyResponse };
 }
@@ -237,6 +239,8 @@ export const STREAM_KIND = {
   stderrAcknowledged: 6,
   /** Client to sandboxer: let go of the process without ending it (detach keys). */
   detach: 7,
+  /** Sandboxer to client: one line of text about a long step (making a template); offset is 0. */
+  progress: 8,
 } as const;
 
 export type StreamKind = (typeof STREAM_KIND)[keyof typeof STREAM_KIND];
