@@ -1,0 +1,166 @@
+import { WardianError } from '../util/errors.ts';
+import { type AttachRequest, type ExitReport, STREAM_KIND, type StreamKind } from './api.ts';
+import type { ClientStream, SandboxerClient } from './client.ts';
+import { OutputTrack, type WriteOutput } from './output-track.ts';
+import { StdinFeed } from './stdin-feed.ts';
+
+export type AttachEnd = { kind: 'exited'; report: ExitReport } | { kind: 'detached' };
+
+export interface AttachOptions {
+  /** Connected; the session goes on with another one when its sandboxer dies. */
+  readonly client: SandboxerClient;
+  reconnect(): Promise<SandboxerClient>;
+  readonly request: AttachRequest;
+  /** The call that starts the process, when it was sent together with this session's first request. */
+  readonly started?: Promise<unknown>;
+  readonly writeStdout: WriteOutput;
+  readonly writeStderr: WriteOutput;
+  /** A line about a long step that the sandboxer takes first. */
+  onProgress?(line: string): void;
+  /** `push` of stdin may go on. */
+  onStdinRoom?(): void;
+  /** Another connection took over: a terminal tells it its size. */
+  onReconnected?(): void;
+}
+
+/** How long a sandboxer may be away before a session gives up; a new one adopts the machines in tenths of a second. */
+const RECONNECT_TIMEOUT_MS = 10_000;
+
+const RECONNECT_DELAY_MS = 100;
+
+/**
+ * A client's hold on the standard streams of a process. It outlives sandboxers: when one dies, the session
+ * connects again (which starts another) and goes on at its own offsets, so that no byte is lost or doubled.
+ */
+export class AttachSession {
+  readonly #options: AttachOptions;
+  #client: SandboxerClient;
+  #stream: ClientStream<ExitReport> | undefined;
+  #ended = false;
+  readonly #stdout: OutputTrack;
+  readonly #stderr: OutputTrack;
+  readonly #stdin: StdinFeed;
+  /** Settles when the process has ended and all its output is written, or when the session was left. */
+  readonly done: Promise<AttachEnd>;
+  #resolveDetached!: (end: AttachEnd) => void;
+  #rejectWrite!: (error: Error) => void;
+
+  constructor(options: AttachOptions) {
+    this.#options = options;
+    this.#client = options.client;
+    const detached = new Promise<AttachEnd>((resolve, reject) => {
+      this.#resolveDetached = resolve;
+      this.#rejectWrite = reject;
+    });
+    this.#stdout = this.#createTrack('stdout', options.writeStdout);
+    this.#stderr = this.#createTrack('stderr', options.writeStderr);
+    this.#stdin = new StdinFeed(
+      (kind, offset, bytes) => this.#stream?.send(kind, offset, bytes),
+      () => options.onStdinRoom?.(),
+    );
+    this.#stream = this.#open(options.request.from);
+    this.done = Promise.race([this.#follow(this.#stream), detached]).finally(() => {
+      this.#ended = true;
+    });
+    this.done.catch(() => {}); // Whoever started the process may hear of the failure first.
+  }
+
+  /** The connection that is in use now: for `kill` and `resize`. */
+  get client(): SandboxerClient {
+    return this.#client;
+  }
+
+  /** Feeds stdin; false: wait for `onStdinRoom`. */
+  pushStdin(bytes: Uint8Array): boolean {
+    return this.#stdin.push(bytes);
+  }
+
+  endStdin(): void {
+    this.#stdin.end();
+  }
+
+  /** Leaves the process to itself. */
+  detach(): void {
+    this.#stream?.send(STREAM_KIND.detach, 0);
+    this.#resolveDetached({ kind: 'detached' });
+  }
+
+  #createTrack(name: 'stdout' | 'stderr', write: WriteOutput): OutputTrack {
+    const { from } = this.#options.request;
+    return new OutputTrack({
+      start: typeof from === 'object' ? from[name] : undefined,
+      write,
+      acknowledge: (offset) => this.#stream?.send(STREAM_KIND[`${name}Acknowledged`], offset),
+      onWriteError: (error) => this.#rejectWrite(error),
+    });
+  }
+
+  #open(from: AttachRequest['from']): ClientStream<ExitReport> {
+    return this.#client.openStream(
+      'attach',
+      { ...this.#options.request, from },
+      { onFrame: (kind, offset, bytes) => this.#receive(kind, offset, bytes) },
+    );
+  }
+
+  #receive(kind: StreamKind, offset: number, bytes: Buffer): void {
+    if (kind === STREAM_KIND.stdout) this.#stdout.receive(offset, bytes);
+    else if (kind === STREAM_KIND.stderr) this.#stderr.receive(offset, bytes);
+    else if (kind === STREAM_KIND.stdinAcknowledged) this.#stdin.acknowledge(offset);
+    else if (kind === STREAM_KIND.progress) this.#options.onProgress?.(bytes.toString('utf8'));
+  }
+
+  /** Waits for the end, through as many sandboxers as it takes. */
+  async #follow(first: ClientStream<ExitReport>): Promise<AttachEnd> {
+    for (let stream = first; ; ) {
+      try {
+        const report = await stream.done;
+        await Promise.all([this.#stdout.idle(), this.#stderr.idle()]);
+        return { kind: 'exited', report };
+      } catch (error) {
+        if (this.#client.isOpen || this.#ended) throw error;
+        stream = await this.#reopen(error);
+      }
+    }
+  }
+
+  async #reopen(lost: unknown): Promise<ClientStream<ExitReport>> {
+    this.#stream = undefined;
+    await this.#options.started; // A process that was not started cannot be attached to, anywhere.
+    this.#client = await this.#reconnect(lost);
+    // What came before the loss may still wait in a slow pipe: it counts as received, for it will be written.
+    const stream = this.#open(this.#position());
+    this.#stream = stream;
+    this.#stdin.resend();
+    this.#options.onReconnected?.();
+    return stream;
+  }
+
+  /** Where to go on; a session that has seen nothing yet begins as it began. */
+  #position(): AttachRequest['from'] {
+    const stdout = this.#stdout.received;
+    const stderr = this.#stderr.received;
+    const stdin = this.#stdin.acknowledged;
+    const isNew = stdout === undefined && stderr === undefined && stdin === 0;
+    if (isNew && typeof this.#options.request.from === 'string') return this.#options.request.from;
+    return { stdout: stdout ?? 0, stderr: stderr ?? 0, stdin };
+  }
+
+  async #reconnect(lost: unknown): Promise<SandboxerClient> {
+    const deadline = Date.now() + RECONNECT_TIMEOUT_MS;
+    for (;;) {
+      try {
+        return await this.#options.reconnect();
+      } catch (error) {
+        if (this.#ended) throw lost;
+        if (Date.now() > deadline) {
+          throw new WardianError('SANDBOXER_UNREACHABLE', 'the sandboxer did not come back', {
+            cause: error,
+            hint: 'the container may still run: see wardian ps, then wardian attach',
+          });
+        }
+        await new Promise((resolve) => setTimeout(resolve, RECONNECT_DELAY_MS));
+      }
+    }
+  }
+}
