@@ -1,0 +1,32 @@
+import { readFileSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+
+/** Entry points, by the name of their bundle in dist/. */
+const ENTRIES = { wardian: 'src/cli/main.ts', sandboxer: 'src/sandboxer/main.ts' };
+
+/**
+ * Bundles each entry point into one file: what a command costs before it does anything is mostly the loading of
+ * JavaScript. Whitespace and dead code go, names stay, so that a stack trace can be read.
+ */
+export async function bundle(root: string): Promise<void> {
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  for (const [name, entry] of Object.entries(ENTRIES)) {
+    const target = path.join(root, 'dist', `${name}.cjs`);
+    const temporary = `${target}.${process.pid}`;
+    await build({
+      entryPoints: [path.join(root, entry)],
+      outfile: temporary,
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'cjs',
+      minifySyntax: true,
+      minifyWhitespace: true,
+      legalComments: 'none',
+      logLevel: 'warning',
+      define: { WARDIAN_VERSION: JSON.stringify(version) },
+    });
+    renameSync(temporary, target);
+  }
+}

@@ -1,0 +1,259 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { buildInitramfs } from '../../guest/initramfs/initramfs.ts';
+import { readDistributionKernel } from '../../guest/kernel/distribution-kernel.ts';
+import { REQUIRED_MODULES } from '../../guest/kernel/modules.ts';
+import { openPackage, resolveMetapackage } from '../support/debian.ts';
+import type { Report } from '../support/progress.ts';
+
+/**
+ * The guest's files in the cache, and the manifest that names them. Files carry the hash of their content
+ * in their name and are never written twice; the manifest is replaced last, in one rename.
+ * Everybody may read them: each virtual machine runs as a user of its own.
+ */
+
+export interface GuestManifest {
+  readonly version: 1;
+  readonly distro: {
+    readonly kernel: string;
+    readonly initramfs: string;
+    readonly busybox: string;
+    readonly kernelRelease: string;
+    /** A distribution's kernel finds virtio-mmio devices through ACPI only. */
+    readonly acpi: true;
+    readonly parameters: readonly string[];
+    /** Of the three files, in hexadecimal, by the keys above. */
+    readonly sha256: {
+      readonly kernel: string;
+      readonly initramfs: string;
+      readonly busybox: string;
+    };
+    /** The Debian packages they were taken from. */
+    readonly packages: { readonly kernel: string; readonly busybox: string };
+  };
+}
+
+/** What was taken out of Debian packages; kept so that a new agent needs no download. */
+interface Ingredients {
+  readonly recipe: string;
+  readonly kernelRelease: string;
+  readonly kernel: string;
+  readonly kernelPackage: string;
+  readonly busybox: string;
+  readonly busyboxPackage: string;
+  readonly modules: readonly { readonly name: string; readonly file: string }[];
+}
+
+/** Raise it when kernel or busybox are to be taken out of their packages anew. */
+const RECIPE_VERSION = 1;
+const KERNEL_METAPACKAGE = 'linux-image-amd64';
+const KERNEL_PACKAGE = /^linux-image-\d\S*-amd64$/;
+const BUSYBOX_PACKAGE = 'busybox-static';
+const KERNEL_PARAMETERS: readonly string[] = [];
+const WORLD_READABLE = 0o644;
+const WORLD_ENTERABLE = 0o755;
+
+export function guestDirectory(cacheDirectory: string): string {
+  return path.join(cacheDirectory, 'guest');
+}
+
+export function manifestPath(cacheDirectory: string): string {
+  return path.join(guestDirectory(cacheDirectory), 'manifest.json');
+}
+
+/** The manifest in the cache, when it is there and all that it names is. */
+export function loadGuestManifest(cacheDirectory: string): GuestManifest | undefined {
+  const manifest = readJson<GuestManifest>(manifestPath(cacheDirectory));
+  if (manifest?.version !== 1) return undefined;
+  const { kernel, initramfs, busybox } = manifest.distro;
+  return [kernel, initramfs, busybox].every((file) => existsSync(file)) ? manifest : undefined;
+}
+
+/** True when kernel, modules and busybox of the present recipe are in the cache. */
+export function hasIngredients(cacheDirectory: string): boolean {
+  return loadIngredients(guestDirectory(cacheDirectory)) !== undefined;
+}
+
+/** Takes kernel, modules and busybox out of Debian's packages, installing nothing. */
+export async function prepareIngredients(cacheDirectory: string, report: Report): Promise<void> {
+  const directory = guestDirectory(cacheDirectory);
+  mkdirSync(directory, { recursive: true, mode: WORLD_ENTERABLE });
+  removeLeftovers(directory);
+  const kernel = await takeKernel(directory, report);
+  const busybox = await takeBusybox(directory, report);
+  writeAtomically(
+    ingredientsPath(directory),
+    toJson({ recipe: recipeKey(), ...kernel, ...busybox } satisfies Ingredients),
+  );
+}
+
+async function takeKernel(directory: string, report: Report) {
+  const name = await resolveMetapackage(KERNEL_METAPACKAGE, KERNEL_PACKAGE, report);
+  const source = await openPackage(name, directory, report);
+  try {
+    report('taking kernel and modules');
+    const kernel = readDistributionKernel(source.root, name.slice('linux-image-'.length));
+    return {
+      kernelRelease: kernel.release,
+      kernelPackage: `${name} ${source.version}`,
+      kernel: store(directory, 'vmlinux', kernel.vmlinux),
+      modules: kernel.modules.map((module) => ({
+        name: module.name,
+        file: store(directory, `module-${module.name}`, module.content),
+      })),
+    };
+  } finally {
+    source.close();
+  }
+}
+
+async function takeBusybox(directory: string, report: Report) {
+  const source = await openPackage(BUSYBOX_PACKAGE, directory, report);
+  try {
+    const binary = readFileSync(path.join(source.root, 'bin/busybox'));
+    return {
+      busyboxPackage: `${BUSYBOX_PACKAGE} ${source.version}`,
+      busybox: store(directory, 'busybox', binary, WORLD_ENTERABLE),
+    };
+  } finally {
+    source.close();
+  }
+}
+
+/** True when the manifest names what the present agent and ingredients give. */
+export function isGuestCurrent(cacheDirectory: string, agentPath: string): boolean {
+  const present = loadGuestManifest(cacheDirectory);
+  if (present === undefined) return false;
+  const { manifest } = composeGuest(guestDirectory(cacheDirectory), agentPath);
+  return toJson(present) === toJson(manifest);
+}
+
+/** Puts agent and modules into an initramfs and writes the manifest. */
+export function assembleGuest(cacheDirectory: string, agentPath: string): void {
+  const directory = guestDirectory(cacheDirectory);
+  const { initramfs, manifest } = composeGuest(directory, agentPath);
+  store(directory, 'initramfs', initramfs);
+  writeAtomically(manifestPath(cacheDirectory), toJson(manifest));
+  removeOldInitramfs(directory, manifest.distro.initramfs);
+}
+
+function composeGuest(directory: string, agentPath: string) {
+  const ingredients = loadIngredients(directory);
+  if (ingredients === undefined) throw new Error(`${directory} has no kernel`);
+  const { kernel, busybox, kernelRelease } = ingredients;
+  const initramfs = buildInitramfs({
+    agent: readFileSync(agentPath),
+    modules: ingredients.modules.map(({ name, file }) => ({ name, content: readFileSync(file) })),
+  });
+  const manifest: GuestManifest = {
+    version: 1,
+    distro: {
+      kernel,
+      initramfs: storePath(directory, 'initramfs', initramfs),
+      busybox,
+      kernelRelease,
+      acpi: true,
+      parameters: KERNEL_PARAMETERS,
+      sha256: {
+        kernel: sha256(readFileSync(kernel)),
+        initramfs: sha256(initramfs),
+        busybox: sha256(readFileSync(busybox)),
+      },
+      packages: { kernel: ingredients.kernelPackage, busybox: ingredients.busyboxPackage },
+    },
+  };
+  return { initramfs, manifest };
+}
+
+function ingredientsPath(directory: string): string {
+  return path.join(directory, 'ingredients.json');
+}
+
+function loadIngredients(directory: string): Ingredients | undefined {
+  const ingredients = readJson<Ingredients>(ingredientsPath(directory));
+  if (ingredients?.recipe !== recipeKey()) return undefined;
+  const files = [
+    ingredients.kernel,
+    ingredients.busybox,
+    ...ingredients.modules.map((module) => module.file),
+  ];
+  return files.every((file) => existsSync(file)) ? ingredients : undefined;
+}
+
+function recipeKey(): string {
+  return sha256(Buffer.from(JSON.stringify([RECIPE_VERSION, REQUIRED_MODULES]))).slice(0, 16);
+}
+
+/** Writes content under a name that tells its hash, unless it is there. */
+function store(directory: string, name: string, content: Buffer, mode = WORLD_READABLE): string {
+  const target = storePath(directory, name, content);
+  if (!existsSync(target)) writeAtomically(target, content, mode);
+  return target;
+}
+
+function storePath(directory: string, name: string, content: Buffer): string {
+  return path.join(directory, `${name}-${sha256(content).slice(0, 16)}`);
+}
+
+function writeAtomically(target: string, content: Buffer | string, mode = WORLD_READABLE): void {
+  const folder = mkdtempSync(path.join(path.dirname(target), '.writing-'));
+  try {
+    const temporary = path.join(folder, path.basename(target));
+    writeFileSync(temporary, content, { flush: true });
+    // chmod rather than `mode:`, which the umask would narrow.
+    chmodSync(temporary, mode);
+    renameSync(temporary, target);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Old enough that nobody can be at work on it: another checkout may share the cache. */
+const LEFTOVER_AGE_MS = 3_600_000;
+
+/** What a set-up that was killed left behind. */
+function removeLeftovers(directory: string): void {
+  removeOld(directory, (name) => /^\.(package|writing)-/.test(name));
+}
+
+/** Each agent makes a new initramfs; a machine that boots from an older one has read it long ago. */
+function removeOldInitramfs(directory: string, current: string): void {
+  const kept = path.basename(current);
+  removeOld(directory, (name) => name.startsWith('initramfs-') && name !== kept);
+}
+
+function removeOld(directory: string, isMeant: (name: string) => boolean): void {
+  for (const name of readdirSync(directory).filter(isMeant)) {
+    const file = path.join(directory, name);
+    const isOld = Date.now() - statSync(file).mtimeMs > LEFTOVER_AGE_MS;
+    if (isOld) rmSync(file, { recursive: true, force: true });
+  }
+}
+
+function readJson<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as T;
+  } catch {
+    return undefined; // absent or damaged: made again
+  }
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function sha256(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
