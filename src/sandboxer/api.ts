@@ -32,7 +32,10 @@ export interface SandboxerMethods {
   stats: { request: ContainerReference; response: ContainerStats };
   info: { request: Record<string, never>; response: SandboxerInfo };
   /** Makes the template of a size class unless it is there. */
-  prepareTemplate: { request: { limits: ResourceLimits }; response: { key: string; made: boolean } };
+  prepareTemplate: {
+    request: { limits: ResourceLimits };
+    response: { key: string; made: boolean };
+  };
   /** Ends the sandboxer when nothing runs (`force`: even then; the virtual machines go on). */
   shutdown: { request: { force: boolean }; response: EmptyResponse };
 }

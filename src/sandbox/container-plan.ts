@@ -1,0 +1,23 @@
+import type { GuestContainer } from '../oci/guest-operations.ts';
+import type { SizeClass } from '../template/size-class.ts';
+
+/** A container that is about to be: everything decided, nothing done. */
+export interface ContainerPlan {
+  readonly id: string;
+  readonly name: string;
+  readonly image: { readonly reference: string; readonly id: string; readonly erofsPath: string };
+  /** What the client asked for, kept for `inspect`; the sandbox does not look into it. */
+  readonly request: unknown;
+  /** The runtime-spec config.json that `guest` was translated from. */
+  readonly spec: unknown;
+  readonly guest: GuestContainer;
+  readonly hostname: string;
+  readonly size: SizeClass;
+  /** False: boot cold. */
+  readonly fromTemplate: boolean;
+  readonly stopSignal: number;
+  /** Its output is kept in this file; undefined: nowhere. */
+  readonly logPath: string | undefined;
+  /** A client is going to attach as the owner: output waits for it, and the container ends with it. */
+  readonly owned: boolean;
+}

@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { AgentClient } from '../agent/agent-client.ts';
+import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
+import type { Guest } from '../template/guest.ts';
+import type { TemplateStore } from '../template/template-store.ts';
+import { Cleanup } from '../util/cleanup.ts';
+import { WardianError } from '../util/errors.ts';
+import { ContainerLog } from './container-log.ts';
+import type { ContainerPlan } from './container-plan.ts';
+import { startFailure } from './exec-failure.ts';
+import { ProcessIo, STREAM_START } from './process-io.ts';
+import { Sandbox } from './sandbox.ts';
+import {
+  type MachineState,
+  type SandboxState,
+  sandboxDirectory,
+  writeSandboxState,
+} from './sandbox-state.ts';
+
+/** What every sandbox of one sandboxer shares. */
+export interface SandboxServices {
+  readonly driver: HypervisorDriver;
+  readonly templates: TemplateStore;
+  readonly guest: Guest;
+  readonly runtimeDirectory: string;
+}
+
+export interface StartOptions {
+  readonly signal?: AbortSignal;
+  /** One line about a long step, such as making a template. */
+  readonly onProgress?: (line: string) => void;
+}
+
+interface Machine {
+  readonly machine: VirtualMachine;
+  readonly agent: AgentClient;
+  readonly templateKey: string;
+}
+
+/** The image's place on the SCSI controller. */
+const ROOT_LUN = 0;
+/** Seed of a clone's random number generator: as much as the kernel's pool takes at once. */
+const ENTROPY_BYTES = 64;
+
+/** From a plan to a running container. On failure nothing is left: no machine, folder, or log. */
+export async function startSandbox(
+  services: SandboxServices,
+  plan: ContainerPlan,
+  options: StartOptions = {},
+): Promise<Sandbox> {
+  const cleanup = new Cleanup();
+  try {
+    const directory = await makeDirectory(services, plan, cleanup);
+    const { machine, agent, templateKey } = await startMachine(services, plan, directory, options);
+    cleanup.defer('virtual machine', () => machine.kill());
+    const state = describeState(services, plan, machine, templateKey);
+    const saved = writeSandboxState(directory, { ...state, status: 'created' });
+    const log = await openLog(plan, cleanup);
+    const io = new ProcessIo({ containerId: plan.id, execId: '' }, STREAM_START);
+    connectOutput(io, log, plan.owned);
+    await startContainer(plan, machine, agent, io);
+    await saved;
+    await writeSandboxState(directory, state);
+    return new Sandbox({
+      services,
+      directory,
+      state,
+      machine,
+      agent,
+      io,
+      log,
+      stopSignal: plan.stopSignal,
+    });
+  } catch (error) {
+    throw await cleanup.fail(error);
+  }
+}
+
+async function makeDirectory(
+  services: SandboxServices,
+  plan: ContainerPlan,
+  cleanup: Cleanup,
+): Promise<string> {
+  const directory = sandboxDirectory(services.runtimeDirectory, plan.id);
+  await mkdir(path.dirname(directory), { recursive: true, mode: 0o711 });
+  await mkdir(directory, { mode: 0o711 });
+  cleanup.defer('sandbox folder', () => rm(directory, { recursive: true, force: true }));
+  await mkdir(path.join(directory, 'machine'), { mode: 0o711 });
+  return directory;
+}
+
+async function startMachine(
+  services: SandboxServices,
+  plan: ContainerPlan,
+  directory: string,
+  options: StartOptions,
+): Promise<Machine> {
+  const { driver, templates, guest } = services;
+  const place = { id: plan.id, directory: path.join(directory, 'machine') };
+  if (!plan.fromTemplate) {
+    const booted = await bootSandboxMachine({
+      driver,
+      guest,
+      size: plan.size,
+      ...place,
+      ...options,
+    });
+    return { ...booted, templateKey: '' };
+  }
+  const template = await templates.obtain(plan.size, options);
+  const cloned = await cloneSandboxMachine({ driver, template, ...place, ...options });
+  return { ...cloned, templateKey: template.key };
+}
+
+function describeState(
+  services: SandboxServices,
+  plan: ContainerPlan,
+  machine: VirtualMachine,
+  templateKey: string,
+): SandboxState {
+  const machineState: MachineState = {
+    record: machine.record,
+    accelerator: services.driver.accelerator,
+    cpus: plan.size.cpus,
+    memoryBytes: plan.size.memoryBytes,
+    templateKey,
+    kernelRelease: services.guest.kernelRelease,
+  };
+  const now = Date.now();
+  return {
+    version: 1,
+    id: plan.id,
+    name: plan.name,
+    image: { reference: plan.image.reference, id: plan.image.id },
+    createdAtMs: now,
+    startedAtMs: now,
+    request: plan.request,
+    spec: plan.spec,
+    machine: machineState,
+    owned: plan.owned,
+    status: 'running',
+    error: '',
+    execs: [],
+  };
+}
+
+async function openLog(plan: ContainerPlan, cleanup: Cleanup): Promise<ContainerLog | undefined> {
+  const { logPath } = plan;
+  if (logPath === undefined) return undefined;
+  await mkdir(path.dirname(logPath), { recursive: true, mode: 0o700 });
+  const log = await ContainerLog.open(logPath);
+  cleanup.defer('container log', async () => {
+    await log.close();
+    await rm(logPath, { force: true });
+  });
+  return log;
+}
+
+/** Brings output to the log, and holds it for an owner that is expected. */
+export function connectOutput(
+  io: ProcessIo,
+  log: ContainerLog | undefined,
+  awaitsOwner: boolean,
+): void {
+  if (awaitsOwner) io.holdForOwner();
+  if (log === undefined) return;
+  for (const name of ['stdout', 'stderr'] as const) {
+    io[name].addSink(log.createSink(name, io[name]), log.getPosition(name));
+  }
+}
+
+/** Attaches the image and sends everything that the agent needs at once: one journey, not six. */
+async function startContainer(
+  plan: ContainerPlan,
+  machine: VirtualMachine,
+  agent: AgentClient,
+  io: ProcessIo,
+): Promise<void> {
+  const attached = machine.attachDisk({
+    lun: ROOT_LUN,
+    path: plan.image.erofsPath,
+    readOnly: true,
+  });
+  const personalized = agent.personalize({
+    entropy: randomBytes(ENTROPY_BYTES),
+    realtimeNanoseconds: BigInt(Date.now()) * 1_000_000n,
+    hostname: plan.hostname,
+    interfaces: [{ name: 'eth0', mac: createMacAddress() }],
+  });
+  const created = agent.createContainer({
+    ...plan.guest,
+    id: plan.id,
+    rootfs: { ...plan.guest.rootfs, layers: [{ lun: ROOT_LUN, type: 'erofs', data: '' }] },
+  });
+  const started = agent.startContainer({ id: plan.id });
+  io.connect(agent);
+  const died = machine.exited.then(({ reason }) => {
+    throw new WardianError('SANDBOX_DIED', `the virtual machine ended while it started: ${reason}`);
+  });
+  const steps = Promise.all([attached, personalized, created, started]);
+  const [, , , result] = await Promise.race([steps, died]);
+  if (result.execErrno !== 0) throw startFailure(plan.guest.process.args[0] ?? '', result);
+}
+
+/** A locally administered unicast address that no other clone has (IEEE 802: bit 1 set, bit 0 clear). */
+function createMacAddress(): Buffer {
+  const mac = randomBytes(6);
+  mac[0] = ((mac[0] ?? 0) & 0xfc) | 0x02;
+  return mac;
+}

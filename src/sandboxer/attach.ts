@@ -1,0 +1,98 @@
+import type { OutputSink, OutputStream } from '../sandbox/output-stream.ts';
+import type { ProcessIo } from '../sandbox/process-io.ts';
+import type { ExitReport } from '../sandbox/sandbox-state.ts';
+import type { StdinWriter } from '../sandbox/stdin-relay.ts';
+import { type AttachRequest, STREAM_KIND } from './api.ts';
+import type { ServerStream } from './server-connection.ts';
+
+export type AttachEnd =
+  | { readonly kind: 'exited'; readonly report: ExitReport }
+  /** The client has let go of the process with its detach keys. */
+  | { readonly kind: 'detached' }
+  | { readonly kind: 'lost' };
+
+/** Joins a client's stream and a process until one of them ends. */
+export async function attachClient(
+  io: ProcessIo,
+  request: AttachRequest,
+  stream: ServerStream,
+): Promise<AttachEnd> {
+  const stdout = addClientSink(
+    stream,
+    io.stdout,
+    'stdout',
+    startOffset(request, io.stdout, 'stdout'),
+  );
+  const stderr = addClientSink(
+    stream,
+    io.stderr,
+    'stderr',
+    startOffset(request, io.stderr, 'stderr'),
+  );
+  if (request.owner) io.releaseHold();
+  const writer = request.stdin ? addClientWriter(stream, io, request) : undefined;
+  const detached = new Promise<AttachEnd>((resolve) => {
+    stream.onFrame((kind, offset, bytes) => {
+      if (kind === STREAM_KIND.stdoutAcknowledged) stdout.acknowledge(offset);
+      else if (kind === STREAM_KIND.stderrAcknowledged) stderr.acknowledge(offset);
+      else if (kind === STREAM_KIND.detach) resolve({ kind: 'detached' });
+      else if (kind === STREAM_KIND.stdin && writer !== undefined)
+        io.stdin.write(writer, offset, bytes);
+      else if (kind === STREAM_KIND.stdinEof && writer !== undefined) io.stdin.end();
+    });
+  });
+  const exited = io.exited.then((report): AttachEnd => ({ kind: 'exited', report }));
+  const lost = stream.closed.then((): AttachEnd => ({ kind: 'lost' }));
+  const end = await Promise.race([exited, detached, lost]);
+  io.stdout.removeSink(stdout);
+  io.stderr.removeSink(stderr);
+  if (writer !== undefined) io.stdin.removeWriter(writer);
+  return end;
+}
+
+function startOffset(
+  request: AttachRequest,
+  stream: OutputStream,
+  name: 'stdout' | 'stderr',
+): number {
+  if (request.from === 'start') return stream.oldest;
+  return request.from === 'now' ? stream.received : request.from[name];
+}
+
+interface ClientSink extends OutputSink {
+  acknowledge(offset: number): void;
+}
+
+/** Output goes to the client as it comes; how far it has written that is what it acknowledges. */
+function addClientSink(
+  stream: ServerStream,
+  output: OutputStream,
+  name: 'stdout' | 'stderr',
+  from: number,
+): ClientSink {
+  let position = from;
+  const sink: ClientSink = {
+    get position() {
+      return position;
+    },
+    write: (offset, bytes) => stream.send(STREAM_KIND[name], offset, bytes),
+    end: () => {},
+    acknowledge: (offset) => {
+      position = Math.max(position, Math.min(offset, output.received));
+      output.advance();
+    },
+  };
+  output.addSink(sink, from);
+  return sink;
+}
+
+/** The client counts its bytes from 0; one that comes back after a lost sandboxer goes on where the agent stands. */
+function addClientWriter(stream: ServerStream, io: ProcessIo, request: AttachRequest): StdinWriter {
+  const writer: StdinWriter = {
+    onAcknowledged: (offset) => stream.send(STREAM_KIND.stdinAcknowledged, offset),
+  };
+  const resumes = typeof request.from === 'object';
+  const known = resumes && request.owner ? Math.max(request.from.stdin, io.stdin.acknowledged) : 0;
+  io.stdin.addWriter(writer, resumes ? Math.max(known, request.from.stdin) : 0);
+  return writer;
+}

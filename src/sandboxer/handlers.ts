@@ -1,0 +1,97 @@
+import { WardianError } from '../util/errors.ts';
+import { VERSION } from '../util/version.ts';
+import type { SandboxerInfo, SandboxerMethods, SandboxerStreams } from './api.ts';
+import { parseRunRequest } from './parse-run-request.ts';
+import type { Sandboxer } from './sandboxer.ts';
+import type { ServerHandlers, ServerStream } from './server-connection.ts';
+
+type Unary = {
+  [M in keyof SandboxerMethods]: (
+    request: SandboxerMethods[M]['request'],
+    signal: AbortSignal,
+  ) => Promise<SandboxerMethods[M]['response']>;
+};
+
+type Streams = {
+  [M in keyof SandboxerStreams]: (
+    request: SandboxerStreams[M]['request'],
+    stream: ServerStream,
+  ) => Promise<SandboxerStreams[M]['response']>;
+};
+
+/** What the handlers need beside the containers. */
+export interface Surroundings {
+  describe(): Omit<SandboxerInfo, 'version' | 'pid' | 'containers'>;
+  /** Asks the process to leave once this call is answered. */
+  leave(): void;
+}
+
+/** The sandboxer's API as a table: one line a method. */
+export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings): ServerHandlers {
+  const unary: Unary = {
+    hello: async () => ({ version: VERSION, pid: process.pid }),
+    run: (request, signal) => sandboxer.run(parseRunRequest(request), signal),
+    exec: (request) => sandboxer.exec(request),
+    list: async ({ all }) => ({ containers: sandboxer.list(all) }),
+    inspect: async ({ container }) => sandboxer.inspect(container),
+    stop: ({ container, timeoutMs }) => answerEmpty(sandboxer.stop(container, timeoutMs)),
+    kill: ({ container, signal, execId }) => answerEmpty(sandboxer.kill(container, signal, execId)),
+    remove: ({ container, force, timeoutMs }) =>
+      answerEmpty(sandboxer.remove(container, force, timeoutMs)),
+    wait: async ({ container }) => ({ exitCode: await sandboxer.wait(container) }),
+    resize: ({ container, execId, rows, columns }) =>
+      answerEmpty(sandboxer.resize(container, rows, columns, execId)),
+    stats: ({ container }) => sandboxer.stats(container),
+    info: async () => getInfo(sandboxer, surroundings),
+    prepareTemplate: ({ limits }, signal) => sandboxer.prepareTemplate(limits, signal),
+    shutdown: async ({ force }) => shutDown(sandboxer, surroundings, force),
+  };
+  const streams: Streams = {
+    attach: (request, stream) => sandboxer.attach(request, stream),
+    logs: (request, stream) => answerEmpty(sandboxer.logs(request, stream)),
+  };
+  return {
+    unary: async (method, request, signal) => findMethod(unary, method)(request as never, signal),
+    stream: async (method, request, stream) =>
+      findMethod(streams, method)(request as never, stream),
+  };
+}
+
+function findMethod<Table extends object>(table: Table, method: string): Table[keyof Table] {
+  if (Object.hasOwn(table, method)) return table[method as keyof Table];
+  throw new WardianError(
+    'USAGE',
+    `the sandboxer has no method ${JSON.stringify(method.slice(0, 80))}`,
+  );
+}
+
+async function answerEmpty(work: Promise<void>): Promise<Record<string, never>> {
+  await work;
+  return {};
+}
+
+function getInfo(sandboxer: Sandboxer, surroundings: Surroundings): SandboxerInfo {
+  const running = sandboxer.registry.runningCount;
+  const exited = sandboxer.registry.entries.length - running;
+  return {
+    version: VERSION,
+    pid: process.pid,
+    containers: { running, exited },
+    ...surroundings.describe(),
+  };
+}
+
+function shutDown(
+  sandboxer: Sandboxer,
+  surroundings: Surroundings,
+  force: boolean,
+): Record<string, never> {
+  if (!force && sandboxer.registry.isBusy) {
+    throw new WardianError(
+      'CONTAINER_RUNNING',
+      `${sandboxer.registry.runningCount} containers are running`,
+    );
+  }
+  surroundings.leave();
+  return {};
+}

@@ -1,0 +1,278 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { ImageStore } from '../image/image-store.ts';
+import { OWNER_GRACE_MS, type Sandbox } from '../sandbox/sandbox.ts';
+import type { ExitReport, SandboxState } from '../sandbox/sandbox-state.ts';
+import { type SandboxServices, startSandbox } from '../sandbox/start-sandbox.ts';
+import { chooseSizeClass } from '../template/size-class.ts';
+import { WardianError } from '../util/errors.ts';
+import type {
+  AttachRequest,
+  ContainerDetails,
+  ContainerStats,
+  ContainerSummary,
+  ExecRequest,
+  ExecResponse,
+  ExitReport as ExitResponse,
+  LogsRequest,
+  ResourceLimits,
+  RunRequest,
+  RunResponse,
+} from './api.ts';
+import { STREAM_KIND } from './api.ts';
+import { attachClient } from './attach.ts';
+import {
+  type AttachableProcess,
+  type ContainerEntry,
+  ContainerRegistry,
+  type StartingProcess,
+} from './container-registry.ts';
+import { describeContainer, getRequest, summarizeContainer } from './describe-container.ts';
+import { followLogs } from './follow-logs.ts';
+import { planContainer } from './plan-container.ts';
+import { planExec } from './plan-exec.ts';
+import type { ServerStream } from './server-connection.ts';
+
+export interface SandboxerOptions {
+  readonly services: SandboxServices;
+  readonly images: ImageStore;
+  readonly dataDirectory: string;
+}
+
+const SIGTERM = 15;
+
+/** All containers of one user, and everything that clients may do with them. */
+export class Sandboxer {
+  readonly registry = new ContainerRegistry();
+  readonly #services: SandboxServices;
+  readonly #images: ImageStore;
+  readonly #logDirectory: string;
+
+  constructor(options: SandboxerOptions) {
+    this.#services = options.services;
+    this.#images = options.images;
+    this.#logDirectory = path.join(options.dataDirectory, 'logs');
+  }
+
+  async run(request: RunRequest, signal?: AbortSignal): Promise<RunResponse> {
+    const { id } = request;
+    const { name, release } = this.registry.reserve(id, request.name);
+    const warnings: string[] = [];
+    try {
+      await this.registry.whileStarting(id, async (onProgress) => {
+        const plan = await planContainer(request, name, this.#images, this.getLogPath(id));
+        warnings.push(...plan.warnings);
+        const options = signal === undefined ? { onProgress } : { onProgress, signal };
+        const sandbox = await startSandbox(this.#services, plan, options);
+        return this.#toAttachable(this.addSandbox(sandbox));
+      });
+      return { id, name, warnings };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async exec(request: ExecRequest): Promise<ExecResponse> {
+    const entry = this.registry.find(request.container);
+    const sandbox = getRunning(entry);
+    let pid = 0;
+    await this.registry.whileStarting(request.execId, async () => {
+      const plan = await planExec(request, entry.state, this.#images);
+      pid = (await sandbox.exec(plan)).pid;
+      return this.#toAttachableExec(sandbox, request.execId);
+    });
+    return { pid };
+  }
+
+  /** Joins a client to a process until that ends, or the client goes. */
+  async attach(request: AttachRequest, stream: ServerStream): Promise<ExitResponse> {
+    const process = await this.#findProcess(request, stream);
+    const end = await attachClient(process.io, request, stream);
+    if (end.kind === 'exited') {
+      await process.done;
+      return end.report;
+    }
+    if (request.owner && end.kind === 'detached') await process.disown();
+    if (request.owner && end.kind === 'lost') await process.kill();
+    return { exitCode: 0, signal: 0, outOfMemory: false };
+  }
+
+  list(all: boolean): ContainerSummary[] {
+    return this.registry.entries
+      .filter(({ state }) => all || state.status === 'running')
+      .sort((a, b) => b.state.createdAtMs - a.state.createdAtMs)
+      .map(summarizeContainer);
+  }
+
+  inspect(container: string): ContainerDetails {
+    const entry = this.registry.find(container);
+    return describeContainer(entry, {
+      driver: this.#services.driver.name,
+      logPath: this.getLogPath(entry.state.id),
+      stopSignal: getStopSignal(entry.state),
+    });
+  }
+
+  async logs(request: LogsRequest, stream: ServerStream): Promise<void> {
+    const { state, sandbox } = this.registry.find(request.container);
+    await followLogs(this.getLogPath(state.id), request, sandbox, stream);
+  }
+
+  async stop(container: string, timeoutMs: number): Promise<void> {
+    const { sandbox, done } = this.registry.find(container);
+    await sandbox?.stop(timeoutMs);
+    await done;
+  }
+
+  async kill(container: string, signal: number, execId = ''): Promise<void> {
+    await getRunning(this.registry.find(container)).signal(signal, execId);
+  }
+
+  async resize(container: string, rows: number, columns: number, execId = ''): Promise<void> {
+    await getRunning(this.registry.find(container)).resize(rows, columns, execId);
+  }
+
+  async stats(container: string): Promise<ContainerStats> {
+    return getRunning(this.registry.find(container)).stats();
+  }
+
+  async wait(container: string): Promise<number> {
+    const entry = this.registry.find(container);
+    await entry.done;
+    return entry.state.exit?.exitCode ?? 0;
+  }
+
+  async remove(container: string, force: boolean, timeoutMs: number): Promise<void> {
+    const entry = this.registry.find(container);
+    if (entry.sandbox?.running === true) {
+      if (!force) {
+        throw new WardianError('CONTAINER_RUNNING', `container ${entry.state.name} is running`, {
+          hint: `stop it first, or remove it by force: wardian rm -f ${entry.state.name}`,
+        });
+      }
+      await entry.sandbox.stop(timeoutMs);
+      await entry.done;
+    }
+    await this.deleteEntry(entry);
+  }
+
+  async prepareTemplate(
+    limits: ResourceLimits,
+    signal: AbortSignal,
+  ): Promise<{ key: string; made: boolean }> {
+    let made = false;
+    const onProgress = (): void => {
+      made = true;
+    };
+    const size = chooseSizeClass(limits);
+    const template = await this.#services.templates.obtain(size, { signal, onProgress });
+    return { key: template.key, made };
+  }
+
+  /** Takes a running sandbox in, and sees to what happens when it ends or its owner does not come. */
+  addSandbox(sandbox: Sandbox): ContainerEntry {
+    const { state, directory } = sandbox;
+    const done = sandbox.finished.then(() => this.#afterEnd(sandbox));
+    const entry: ContainerEntry = { state, directory, sandbox, done };
+    this.registry.add(entry);
+    if (state.owned) void killUnlessClaimed(sandbox);
+    return entry;
+  }
+
+  async deleteEntry(entry: ContainerEntry): Promise<void> {
+    await rm(entry.directory, { recursive: true, force: true });
+    await rm(this.getLogPath(entry.state.id), { force: true });
+    this.registry.delete(entry);
+  }
+
+  getLogPath(id: string): string {
+    return path.join(this.#logDirectory, `${id}.log`);
+  }
+
+  /** Lets go of everything that runs, for the next sandboxer to adopt. */
+  release(): void {
+    for (const { sandbox } of this.registry.entries) sandbox?.release();
+  }
+
+  async #afterEnd(sandbox: Sandbox): Promise<void> {
+    if (!getRequest(sandbox.state).autoRemove) return;
+    const entry = this.registry.entries.find((known) => known.sandbox === sandbox);
+    if (entry !== undefined) await this.deleteEntry(entry);
+  }
+
+  async #findProcess(request: AttachRequest, stream: ServerStream): Promise<AttachableProcess> {
+    const starting = this.registry.getStarting(request.execId ?? request.container);
+    if (starting !== undefined) return waitForStart(starting, stream);
+    const entry = this.registry.find(request.container);
+    if (request.execId !== undefined) {
+      return this.#toAttachableExec(getRunning(entry), request.execId);
+    }
+    if (request.owner && typeof request.from === 'object') return this.#toAttachable(entry);
+    getRunning(entry);
+    return this.#toAttachable(entry);
+  }
+
+  #toAttachable({ sandbox, state, done }: ContainerEntry): AttachableProcess {
+    if (sandbox === undefined) throw notRunning(state.name);
+    return {
+      io: sandbox.io,
+      done,
+      disown: () => sandbox.disown(),
+      kill: () => sandbox.destroy(),
+    };
+  }
+
+  #toAttachableExec(sandbox: Sandbox, execId: string): AttachableProcess {
+    const io = sandbox.getProcess(execId);
+    if (io === undefined) {
+      throw new WardianError('CONTAINER_NOT_RUNNING', `process ${execId.slice(0, 12)} has ended`);
+    }
+    return {
+      io,
+      done: Promise.resolve(),
+      disown: () => sandbox.disown(execId),
+      kill: () => sandbox.killExec(execId),
+    };
+  }
+}
+
+async function waitForStart(
+  { process, listeners }: StartingProcess,
+  stream: ServerStream,
+): Promise<AttachableProcess> {
+  const onProgress = (line: string): void =>
+    stream.send(STREAM_KIND.progress, 0, Buffer.from(line));
+  listeners.add(onProgress);
+  try {
+    return await process;
+  } finally {
+    listeners.delete(onProgress);
+  }
+}
+
+/** A foreground container whose client never attached, or did not come back, must not run for ever. */
+async function killUnlessClaimed(sandbox: Sandbox): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), OWNER_GRACE_MS);
+  });
+  const first = await Promise.race([sandbox.io.claimed, sandbox.finished, patience]);
+  clearTimeout(timer);
+  if (first === 'late') await sandbox.destroy();
+}
+
+function getRunning(entry: ContainerEntry): Sandbox {
+  if (entry.sandbox?.running === true) return entry.sandbox;
+  throw notRunning(entry.state.name);
+}
+
+function notRunning(name: string): WardianError {
+  return new WardianError('CONTAINER_NOT_RUNNING', `container ${name} is not running`);
+}
+
+function getStopSignal(state: SandboxState): number {
+  return getRequest(state).stopSignal ?? SIGTERM;
+}
+
+export type { ExitReport };

@@ -1,0 +1,110 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import path from 'node:path';
+import { type Directories, ensurePrivateDirectory } from '../host/directories.ts';
+import { acquireLock } from '../host/lock.ts';
+import { WardianError } from '../util/errors.ts';
+import { adoptAll } from './adopt-all.ts';
+import { SOCKET_NAME } from './api.ts';
+import { createServices } from './create-services.ts';
+import { createHandlers } from './handlers.ts';
+import { Sandboxer } from './sandboxer.ts';
+import { serveConnection } from './server-connection.ts';
+
+export interface ServeOptions {
+  readonly directories: Directories;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly launcherPath: string;
+  readonly log: (line: string) => void;
+}
+
+export interface ServedSandboxer {
+  /** Fulfilled when it has left: idle, or asked to. */
+  readonly left: Promise<void>;
+}
+
+/** How long an idle sandboxer waits for the next client: a start costs a person's patience, waiting costs 40 MB. */
+const DEFAULT_IDLE_MS = 30_000;
+/** Another sandboxer that is just leaving holds the lock for no longer than this. */
+const LOCK_PATIENCE_MS = 500;
+
+/** Starts serving this user's sandboxes; undefined when another process does so already. */
+export async function serveSandboxer(options: ServeOptions): Promise<ServedSandboxer | undefined> {
+  const { directories, log } = options;
+  ensurePrivateDirectory(directories.runtime);
+  const lock = await takeLock(directories.runtime);
+  if (lock === undefined) return undefined;
+  const { services, images, describe } = await createServices(options);
+  const sandboxer = new Sandboxer({ services, images, dataDirectory: directories.data });
+  await adoptAll(sandboxer, services, log);
+  let leave = (): void => {};
+  const asked = new Promise<void>((resolve) => {
+    leave = resolve;
+  });
+  const handlers = createHandlers(sandboxer, { describe, leave: () => setImmediate(leave) });
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    serveConnection(socket, handlers);
+  });
+  const socketPath = path.join(directories.runtime, SOCKET_NAME);
+  await listen(server, socketPath);
+  const idle = waitUntilIdle(
+    () => connections.size > 0 || sandboxer.registry.isBusy,
+    parseIdleMs(options.environment['WARDIAN_IDLE_TIMEOUT_MS']),
+  );
+  const left = Promise.race([asked, idle]).then(async () => {
+    // Nobody may find the socket any more before the lock is given up: a client then starts another sandboxer.
+    await rm(socketPath, { force: true });
+    server.close();
+    sandboxer.release();
+    for (const socket of connections) socket.destroy();
+    await services.templates.close();
+    await lock.release();
+  });
+  return { left };
+}
+
+async function takeLock(runtimeDirectory: string) {
+  try {
+    return await acquireLock(path.join(runtimeDirectory, 'sandboxer.lock'), {
+      timeoutMs: LOCK_PATIENCE_MS,
+    });
+  } catch (error) {
+    if (error instanceof WardianError && error.code === 'INTERNAL') return undefined; // it lives: no need for two
+    throw error;
+  }
+}
+
+async function listen(server: Server, socketPath: string): Promise<void> {
+  await mkdir(path.dirname(socketPath), { recursive: true });
+  await rm(socketPath, { force: true }); // of a sandboxer that died; we hold the lock
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(socketPath, resolve);
+  });
+  await chmod(socketPath, 0o600);
+}
+
+/** Fulfilled when nothing has happened for `idleMs`. Looks a few times in that span rather than at every event. */
+function waitUntilIdle(isBusy: () => boolean, idleMs: number): Promise<void> {
+  const looks = 4;
+  return new Promise((resolve) => {
+    let quietLooks = 0;
+    const timer = setInterval(() => {
+      quietLooks = isBusy() ? 0 : quietLooks + 1;
+      if (quietLooks < looks) return;
+      clearInterval(timer);
+      resolve();
+    }, idleMs / looks);
+  });
+}
+
+function parseIdleMs(text: string | undefined): number {
+  if (text === undefined || text === '') return DEFAULT_IDLE_MS;
+  const idleMs = Number(text);
+  if (Number.isInteger(idleMs) && idleMs >= 100 && idleMs <= 86_400_000) return idleMs;
+  throw new WardianError('CONFIG_INVALID', `WARDIAN_IDLE_TIMEOUT_MS is ${JSON.stringify(text)}`, {
+    hint: 'give milliseconds, from 100 to 86400000',
+  });
+}
