@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { checkSources } from './check-imports.ts';
+
+/** What the check says about a tree of these files. */
+function check(files: Record<string, string>): string[] {
+  const source = mkdtempSync(path.join(tmpdir(), 'wardian-imports-'));
+  try {
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(source, file)), { recursive: true });
+      writeFileSync(path.join(source, file), text);
+    }
+    return checkSources(source);
+  } finally {
+    rmSync(source, { recursive: true });
+  }
+}
+
+const EMPTY = { 'util/a.ts': '', 'host/a.ts': '', 'oci/a.ts': '', 'sandbox/a.ts': '' };
+
+test('imports that go down, and within a room, are fine', () => {
+  const files = {
+    'sandbox/b.ts': `import { a } from './a.ts';\nimport type { b } from '../host/a.ts';`,
+    'host/b.ts': `import '../util/a.ts';\nconst c = await import('./a.ts');`,
+  };
+  assert.deepEqual(check({ ...EMPTY, ...files }), []);
+});
+
+test('imports that go up or sideways are told with their line', () => {
+  const files = {
+    'host/b.ts': `import {\n  a,\n} from '../sandbox/a.ts';`,
+    'oci/b.ts': `const a = await import('../host/a.ts');`,
+  };
+  assert.deepEqual(check({ ...EMPTY, ...files }), [
+    'host/b.ts:3: host/ must not import from sandbox/ (that goes up)',
+    'oci/b.ts:1: oci/ must not import from host/ (that goes sideways)',
+  ]);
+});
+
+test('a room that the table does not know is told', () => {
+  assert.deepEqual(check({ ...EMPTY, 'attic/b.ts': `import '../util/a.ts';` }), [
+    'attic/b.ts:1: attic/ is not a room',
+  ]);
+});
+
+test('imports of files that are not there, without suffix, or outside of src are told', () => {
+  const text = `import './b.ts';\nimport './a';\nimport '../../package.ts';`;
+  assert.deepEqual(check({ ...EMPTY, 'util/c.ts': text }), [
+    'util/c.ts:1: ./b.ts is not there',
+    'util/c.ts:2: ./a does not end in .ts',
+    'util/c.ts:3: ../../package.ts is outside of src',
+  ]);
+});
+
+test('a driver is imported by its own room only', () => {
+  const files = {
+    'hypervisor/qemu/a.ts': '',
+    'hypervisor/registry.ts': `import './qemu/a.ts';`,
+    'sandbox/b.ts': `import '../hypervisor/qemu/a.ts';`,
+  };
+  assert.deepEqual(check(files), ['sandbox/b.ts:1: hypervisor/qemu/ is private to hypervisor/']);
+});
+
+test('processes are started in host only, tests excepted', () => {
+  const text = `import { spawn } from 'node:child_process';`;
+  assert.deepEqual(check({ 'host/b.ts': text, 'oci/b.ts': text, 'oci/b.test.ts': text }), [
+    'oci/b.ts:1: node:child_process belongs in host/',
+  ]);
+});
+
+test('globals of the process are for entry points, and comments may speak of them', () => {
+  const text = `// process.env\nconst home = process.env['HOME'];\nprocess.exitCode = 1;`;
+  assert.deepEqual(check({ 'cli/b.ts': text, 'sandboxer/main.ts': text, 'sandboxer/b.ts': text }), [
+    'sandboxer/b.ts:2: process.env belongs in an entry point',
+  ]);
+});
+
+test('a file that is too long is told', () => {
+  assert.deepEqual(check({ 'util/b.ts': 'a;\n'.repeat(501) }), [
+    'util/b.ts: 501 lines, more than 500',
+  ]);
+});

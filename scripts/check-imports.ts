@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** The rooms of src/, lowest first. A file may import from its own room and from lower layers; `util` is for all. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['util'],
+  ['machine', 'oci', 'host'],
+  ['hypervisor', 'agent', 'storage', 'network'],
+  ['template', 'image'],
+  ['sandbox'],
+  ['sandboxer'],
+  ['cli', 'oci-runtime', 'shim', 'sdk'],
+];
+
+/** Folders that only their own room may import: drivers stay behind their interface. */
+const PRIVATE_FOLDERS = ['hypervisor/qemu'];
+
+/** CONTRIBUTING.md: "never passes". */
+const MOST_LINES = 500;
+
+/** Names of the process that only an entry point may touch; others are given what they need. */
+const PROCESS_GLOBALS = /\bprocess\.(?:exit|argv|env)\b|\bconsole\./g;
+const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
+const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
+
+/** One sentence for each breach of the house rules below `source`, with file and line. */
+export function checkSources(source: string): string[] {
+  return listSources(source).flatMap((file) => checkFile(source, file));
+}
+
+/** TypeScript files below `source`, relative to it, without what was generated. */
+function listSources(source: string): string[] {
+  return readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.split(path.sep).includes('generated'))
+    .sort();
+}
+
+function checkFile(source: string, file: string): string[] {
+  const text = readFileSync(path.join(source, file), 'utf8');
+  const code = text.replace(COMMENT, (comment) => comment.replace(/[^\n]/g, ' '));
+  const complain = (index: number, what: string) =>
+    `${file}:${code.slice(0, index).split('\n').length}: ${what}`;
+  return [
+    ...checkLength(file, text),
+    ...[...code.matchAll(IMPORT)].flatMap((match) =>
+      checkImport(source, file, match[1] as string).map((what) => complain(match.index, what)),
+    ),
+    ...(isEntryPoint(file) || isTest(file) ? [] : [...code.matchAll(PROCESS_GLOBALS)]).map(
+      (match) => complain(match.index, `${match[0]} belongs in an entry point`),
+    ),
+  ];
+}
+
+function checkLength(file: string, text: string): string[] {
+  const lines = text.split('\n').length - 1;
+  return lines > MOST_LINES ? [`${file}: ${lines} lines, more than ${MOST_LINES}`] : [];
+}
+
+function checkImport(source: string, file: string, specifier: string): string[] {
+  if (!specifier.startsWith('.')) return checkPackage(file, specifier);
+  const target = path.join(path.dirname(file), specifier);
+  if (!specifier.endsWith('.ts')) return [`${specifier} does not end in .ts`];
+  if (target.startsWith('..')) return isTest(file) ? [] : [`${specifier} is outside of src`];
+  if (!existsSync(path.join(source, target))) return [`${specifier} is not there`];
+  return [...checkRooms(roomOf(file), roomOf(target)), ...checkPrivacy(file, target)];
+}
+
+function checkPackage(file: string, specifier: string): string[] {
+  const isSpawning = specifier === 'node:child_process' || specifier === 'child_process';
+  if (!isSpawning || roomOf(file) === 'host' || isTest(file)) return [];
+  return [`${specifier} belongs in host/`];
+}
+
+function checkRooms(from: string, to: string): string[] {
+  if (from === to) return [];
+  const fromLayer = LAYERS.findIndex((rooms) => rooms.includes(from));
+  const toLayer = LAYERS.findIndex((rooms) => rooms.includes(to));
+  if (fromLayer < 0) return [`${from}/ is not a room`];
+  if (toLayer < 0) return [`${to}/ is not a room`];
+  if (toLayer < fromLayer) return [];
+  const direction = toLayer === fromLayer ? 'sideways' : 'up';
+  return [`${from}/ must not import from ${to}/ (that goes ${direction})`];
+}
+
+function checkPrivacy(file: string, target: string): string[] {
+  return PRIVATE_FOLDERS.filter(
+    (folder) => target.startsWith(`${folder}/`) && roomOf(file) !== roomOf(folder),
+  ).map((folder) => `${folder}/ is private to ${roomOf(folder)}/`);
+}
+
+function roomOf(file: string): string {
+  return file.split(path.sep)[0] as string;
+}
+
+function isEntryPoint(file: string): boolean {
+  return roomOf(file) === 'cli' || path.basename(file) === 'main.ts';
+}
+
+/** Tests and what only they use. */
+function isTest(file: string): boolean {
+  return file.endsWith('.test.ts') || file.split(path.sep).includes('testing');
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const breaches = checkSources(path.resolve(import.meta.dirname, '../src'));
+  for (const breach of breaches) console.error(`src/${breach}`);
+  process.exitCode = breaches.length === 0 ? 0 : 1;
+}
