@@ -1,0 +1,100 @@
+import { posix } from 'node:path';
+import { capabilityMask } from '../capabilities.ts';
+import type { GuestCapabilities, GuestProcess } from '../guest-operations.ts';
+import type { Process, ProcessCapabilities, Seccomp } from '../runtime-spec/types.ts';
+import { encodeProgram } from '../seccomp/bpf.ts';
+import { compileSeccomp, seccompFlags } from '../seccomp/compile.ts';
+import { translateRlimits } from './rlimits.ts';
+import { invalid, unsupported } from './unsupported.ts';
+
+export interface ProcessSurroundings {
+  /** Keep stdin open; otherwise the process reads /dev/null. */
+  stdin: boolean;
+  /** linux.seccomp of the container. */
+  seccomp: Seccomp | undefined;
+}
+
+/** Turns a process, a container's first or a later one, into the agent's form. */
+export function translateProcess(
+  process: Process,
+  { stdin, seccomp }: ProcessSurroundings,
+): GuestProcess {
+  checkSupported(process);
+  const user = process.user ?? {};
+  return {
+    args: checkArguments(process.args ?? []),
+    env: process.env ?? [],
+    cwd: posix.normalize(process.cwd),
+    terminal: process.terminal ?? false,
+    rows: process.consoleSize?.height ?? 0,
+    columns: process.consoleSize?.width ?? 0,
+    stdin,
+    uid: user.uid ?? 0,
+    gid: user.gid ?? 0,
+    additionalGids: user.additionalGids ?? [],
+    ...(user.umask === undefined ? {} : { umask: user.umask }),
+    capabilities: translateCapabilities(process.capabilities ?? {}),
+    rlimits: translateRlimits(process.rlimits ?? []),
+    noNewPrivileges: process.noNewPrivileges ?? false,
+    ...(process.oomScoreAdj === undefined ? {} : { oomScoreAdjust: process.oomScoreAdj }),
+    seccompFilter: seccomp === undefined ? new Uint8Array() : compileOnce(seccomp),
+    seccompFlags: seccomp === undefined ? 0 : seccompFlags(seccomp),
+  };
+}
+
+/** Every exec of a container needs the filter of its first process again. */
+const compiled = new WeakMap<Seccomp, Uint8Array>();
+
+function compileOnce(seccomp: Seccomp): Uint8Array {
+  const filter = compiled.get(seccomp) ?? encodeProgram(compileSeccomp(seccomp));
+  compiled.set(seccomp, filter);
+  return filter;
+}
+
+/**
+ * AppArmor profiles and SELinux labels are passed over: they are rules of the host's kernel for
+ * processes that in a sandbox run on another.
+ */
+function checkSupported(process: Process): void {
+  const schedulings = ['scheduler', 'ioPriority', 'execCPUAffinity'] as const;
+  for (const name of schedulings) {
+    if (process[name] === undefined) continue;
+    throw unsupported(
+      `process.${name}`,
+      'the agent does not set scheduling',
+      'use linux.resources',
+    );
+  }
+}
+
+function checkArguments(args: string[]): string[] {
+  if (args.length === 0) throw invalid('process.args', 'is empty: there is no command to run');
+  if (args[0] === '') throw invalid('process.args[0]', 'is an empty word, not a command');
+  return args;
+}
+
+function translateCapabilities(capabilities: ProcessCapabilities): GuestCapabilities {
+  const mask = (set: keyof ProcessCapabilities) =>
+    capabilityMask(capabilities[set] ?? [], `process.capabilities.${set}`);
+  const masks = {
+    bounding: mask('bounding'),
+    effective: mask('effective'),
+    permitted: mask('permitted'),
+    inheritable: mask('inheritable'),
+    ambient: mask('ambient'),
+  };
+  checkSubset(masks, 'effective', 'permitted');
+  checkSubset(masks, 'ambient', 'permitted');
+  checkSubset(masks, 'ambient', 'inheritable');
+  return masks;
+}
+
+/** The kernel's own rules (capabilities(7)); here they still have the names of the sets. */
+function checkSubset(
+  masks: GuestCapabilities,
+  smaller: keyof GuestCapabilities,
+  larger: keyof GuestCapabilities,
+): void {
+  if ((masks[smaller] & ~masks[larger]) === 0n) return;
+  throw invalid(`process.capabilities.${smaller}`, `has capabilities that "${larger}" has not`);
+}

@@ -1,0 +1,95 @@
+import type { GuestContainer, GuestFile, GuestKeyValue, GuestLayer } from '../guest-operations.ts';
+import type { Linux, Process, Spec } from '../runtime-spec/types.ts';
+import { translateResources } from './cgroup-files.ts';
+import { translateDevices } from './devices.ts';
+import { type BindSource, translateMounts, translateRootfsPropagation } from './mounts.ts';
+import { DEFAULT_NEW_NAMESPACES, type NewNamespace, translateNamespaces } from './namespaces.ts';
+import { translateProcess } from './translate-process.ts';
+import { invalid, unsupported } from './unsupported.ts';
+
+/** What a specification does not say and the sandbox does. */
+export interface TranslationPolicy {
+  id: string;
+  /** Top first. */
+  layers: GuestLayer[];
+  /** Size of the tmpfs that takes the writes; absent: the guest kernel's default. */
+  writableBytes?: bigint;
+  /** Keep the first process's stdin open. */
+  stdin: boolean;
+  files?: GuestFile[];
+  /** Of the namespaces that the specification lists, those to make anew; the rest is the sandbox's. */
+  newNamespaces?: readonly NewNamespace[];
+  /** Where the sources of bind mounts are in the guest; absent: nowhere, and they are refused. */
+  bindSource?: BindSource;
+}
+
+/**
+ * Turns a specification into what the agent carries out. Pure: nothing is looked up, all is decided here.
+ * Fails with SPEC_INVALID, or SPEC_UNSUPPORTED for what a sandbox cannot mean (docs/limits.md).
+ */
+export function translateSpec(spec: Spec, policy: TranslationPolicy): GuestContainer {
+  const linux = spec.linux ?? {};
+  checkSupported(spec, linux);
+  const namespaces = policy.newNamespaces ?? DEFAULT_NEW_NAMESPACES;
+  const surroundings = { stdin: policy.stdin, seccomp: linux.seccomp };
+  return {
+    id: policy.id,
+    rootfs: {
+      layers: policy.layers,
+      readOnly: spec.root?.readonly ?? false,
+      writableBytes: policy.writableBytes ?? 0n,
+    },
+    process: translateProcess(requireProcess(spec), surroundings),
+    namespaces: translateNamespaces(linux, namespaces),
+    hostname: spec.hostname ?? '',
+    mounts: translateMounts(spec.mounts ?? [], policy.bindSource ?? (() => undefined)),
+    files: policy.files ?? [],
+    devices: translateDevices(linux.devices ?? []),
+    maskedPaths: linux.maskedPaths ?? [],
+    readonlyPaths: linux.readonlyPaths ?? [],
+    sysctls: translateSysctls(linux.sysctl ?? {}, spec.domainname),
+    cgroupFiles: translateResources(linux.resources ?? {}),
+    rootfsPropagation: translateRootfsPropagation(linux.rootfsPropagation),
+  };
+}
+
+function requireProcess({ process }: Spec): Process {
+  if (process === undefined) throw invalid('process', 'is missing: there is nothing to run');
+  return process;
+}
+
+function checkSupported(spec: Spec, linux: Linux): void {
+  // Hooks of the other four stages run on the host: they are the caller's.
+  for (const stage of ['createContainer', 'startContainer'] as const) {
+    if ((spec.hooks?.[stage] ?? []).length === 0) continue;
+    throw unsupported(`hooks.${stage}`, 'programs of the host cannot run inside the sandbox');
+  }
+  if ((linux.uidMappings ?? linux.gidMappings ?? []).length > 0) {
+    throw unsupported('linux.uidMappings', 'user ids are not mapped: the machine is the boundary');
+  }
+  if (Object.keys(linux.timeOffsets ?? {}).length > 0) {
+    throw unsupported('linux.timeOffsets', 'there are no time namespaces in a sandbox');
+  }
+  if (linux.intelRdt !== undefined) {
+    throw unsupported('linux.intelRdt', 'the caches are those of the host');
+  }
+  if (linux.personality !== undefined && linux.personality.domain !== 'LINUX') {
+    throw unsupported(
+      'linux.personality',
+      `"${linux.personality.domain}" is not the guest's kernel`,
+    );
+  }
+}
+
+/** The kernel is the sandbox's own, so every sysctl may be set; only the name must stay below /proc/sys. */
+function translateSysctls(
+  sysctl: Record<string, string>,
+  domainname: string | undefined,
+): GuestKeyValue[] {
+  const sysctls = Object.entries(sysctl).map(([key, value]) => {
+    if (key.split(/[./]/).includes('')) throw invalid(`linux.sysctl["${key}"]`, 'is not a sysctl');
+    return { key, value };
+  });
+  if (domainname !== undefined) sysctls.push({ key: 'kernel.domainname', value: domainname });
+  return sysctls;
+}
