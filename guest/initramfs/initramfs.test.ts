@@ -39,7 +39,7 @@ test('cpio reads the initramfs: init, modules, their order, the console', () => 
     'drwxr-xr-x 2 0 0 0 Jan 1 1970 lib',
     'drwxr-xr-x 2 0 0 0 Jan 1 1970 lib/modules',
     '-rw-r--r-- 1 0 0 21 Jan 1 1970 lib/modules/9p.ko',
-    '-rw-r--r-- 1 0 0 44 Jan 1 1970 lib/modules/load',
+    '-rw-r--r-- 1 0 0 47 Jan 1 1970 lib/modules/load',
     '-rw-r--r-- 1 0 0 5 Jan 1 1970 lib/modules/virtio_ring.ko',
     'drwxr-xr-x 2 0 0 0 Jan 1 1970 proc',
     'drwxr-xr-x 2 0 0 0 Jan 1 1970 root',

@@ -79,7 +79,8 @@ function openCache(cache: string): void {
   }
 }
 
-async function loadBuiltInImage(directories: Directories): Promise<void> {
+/** Makes the image that needs no registry, unless it is there. */
+export async function loadBuiltInImage(directories: Directories): Promise<void> {
   const busybox = loadGuestManifest(directories.cache)?.distro.busybox;
   if (busybox === undefined) throw new Error('the guest manifest is missing');
   const { ImageStore } = await import('../../src/image/image-store.ts');
