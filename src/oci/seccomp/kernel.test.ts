@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Seccomp, SeccompSyscall } from '../runtime-spec/types.ts';
+import { encodeProgram, type Instruction } from './bpf.ts';
+import { compileSeccomp } from './compile.ts';
+import { defaultSeccomp } from './default-profile.ts';
+import { syscallNumber } from './syscalls.ts';
+import { runProgram } from './testing/run-program.ts';
+import { createRandom, EDGE_VALUES } from './testing/samples.ts';
+
+const PYTHON = '/usr/bin/python3';
+const X86_64 = 0xc000003e;
+const EPERM = 1;
+const EBADF = 9;
+const ENOSYS = 38;
+const EAFNOSUPPORT = 97;
+
+function script(name: string): string {
+  return fileURLToPath(new URL(`testing/${name}`, import.meta.url));
+}
+
+function skipWithoutPython(context: TestContext): boolean {
+  const missing = process.arch !== 'x64' || spawnSync(PYTHON, ['-c', '']).status !== 0;
+  if (missing) context.skip(`needs ${PYTHON} on x86_64`);
+  return missing;
+}
+
+/** The errno that each call gives under the filter, in the kernel that runs this test. */
+function tryFilter(profile: Seccomp, calls: readonly (readonly [string, ...number[]])[]): number[] {
+  const hexadecimal = Buffer.from(encodeProgram(compileSeccomp(profile))).toString('hex');
+  const words = calls.map(([name, ...args]) => [syscallNumber(name), ...args].join(','));
+  const result = spawnSync(PYTHON, [script('try-filter.py'), hexadecimal, ...words], {
+    encoding: 'utf8',
+  });
+  assert.equal(result.status, 0, result.stderr);
+  return result.stdout.trim().split('\n').map(Number);
+}
+
+test('the kernel takes the default profile and denies what it denies', (context) => {
+  if (skipWithoutPython(context)) return;
+  const errnos = tryFilter(defaultSeccomp([]), [
+    ['getpid'],
+    ['keyctl', 0, 0, 0],
+    ['bpf', 0, 0, 0],
+    ['unshare', 0x10000000],
+    ['clone3', 0, 0],
+    ['socket', 40, 1, 0],
+    ['socket', 1, 1, 0],
+    ['clone', 0x10000011, 0, 0],
+    ['close', 9999],
+  ]);
+  assert.deepEqual(errnos, [...[0, ENOSYS, EPERM, EPERM, ENOSYS, EAFNOSUPPORT, 0, EPERM, EBADF]]);
+});
+
+test('the kernel compares arguments as we mean it', (context) => {
+  if (skipWithoutPython(context)) return;
+  const profile: Seccomp = {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [
+      {
+        names: ['close'],
+        action: 'SCMP_ACT_ERRNO',
+        errnoRet: 71,
+        args: [
+          { index: 0, op: 'SCMP_CMP_GT', value: 5000n },
+          { index: 1, op: 'SCMP_CMP_MASKED_EQ', value: 0x1_0000_0000n, valueTwo: 0x1_0000_0000n },
+        ],
+      },
+    ],
+  };
+  const errnos = tryFilter(profile, [
+    ['close', 5001, 0x1_0000_0000],
+    ['close', 5000, 0x1_0000_0000],
+    ['close', 5001, 0xffff_ffff],
+  ]);
+  assert.deepEqual(errnos, [71, EBADF, EBADF]);
+});
+
+test('libseccomp makes a filter of the same meaning', (context) => {
+  if (skipWithoutPython(context)) return;
+  const random = createRandom(42);
+  const names = ['read', 'write', 'clone', 'socket', 'prctl', 'futex', 'mount'];
+  for (let round = 0; round < 12; round++) {
+    const profile = sampleProfile(random, names);
+    const theirs = libseccompProgram(profile);
+    if (theirs === undefined) return context.skip('needs the package python3-seccomp');
+    const ours = compileSeccomp(profile);
+    for (let call = 0; call < 400; call++) {
+      const number = syscallNumber(names[random(names.length)] as string) as number;
+      const args = Array.from({ length: 6 }, () => EDGE_VALUES[random(EDGE_VALUES.length)] ?? 0n);
+      const data = { number, architecture: X86_64, args };
+      assert.equal(
+        runProgram(ours, data).value,
+        runProgram(theirs, data).value,
+        `round ${round}, call ${number}(${args})`,
+      );
+    }
+  }
+});
+
+/** One action beside the default: how rules of different actions that overlap are ranked is nobody's promise. */
+function sampleProfile(random: (below: number) => number, names: string[]): Seccomp {
+  const operators = ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'] as const;
+  const syscalls = Array.from({ length: 12 }, (): SeccompSyscall => {
+    const first = random(6);
+    return {
+      names: [names[random(names.length)] as string],
+      action: 'SCMP_ACT_ERRNO',
+      errnoRet: 77,
+      args: Array.from({ length: 1 + random(2) }, (_, n) => {
+        const value = EDGE_VALUES[random(EDGE_VALUES.length)] ?? 0n;
+        const valueTwo = (EDGE_VALUES[random(EDGE_VALUES.length)] ?? 0n) & value;
+        const op = `SCMP_CMP_${operators[random(operators.length)] as 'EQ'}` as const;
+        return { index: (first + n) % 6, op, value, valueTwo };
+      }),
+    };
+  });
+  return { defaultAction: 'SCMP_ACT_ALLOW', syscalls };
+}
+
+function libseccompProgram(profile: Seccomp): Instruction[] | undefined {
+  const input = JSON.stringify({
+    default: profile.defaultAction,
+    syscalls: (profile.syscalls ?? []).map(({ names, action, errnoRet, args = [] }) => ({
+      names,
+      action,
+      errno: errnoRet,
+      args: args.map(({ index, op, value, valueTwo = 0n }) => [
+        ...[index, op, String(value), String(valueTwo)],
+      ]),
+    })),
+  });
+  const result = spawnSync(PYTHON, [script('libseccomp-verdicts.py')], { input });
+  if (result.status === 3) return undefined;
+  assert.equal(result.status, 0, result.stderr.toString());
+  return decodeProgram(result.stdout);
+}
+
+function decodeProgram(bytes: Buffer): Instruction[] {
+  return Array.from({ length: bytes.length / 8 }, (_, index) => ({
+    code: bytes.readUInt16LE(8 * index),
+    jumpTrue: bytes.readUInt8(8 * index + 2),
+    jumpFalse: bytes.readUInt8(8 * index + 3),
+    operand: bytes.readUInt32LE(8 * index + 4),
+  }));
+}
