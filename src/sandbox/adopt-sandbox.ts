@@ -1,5 +1,5 @@
 import type { AgentClient } from '../agent/agent-client.ts';
-import { connectToUnknownAgent } from '../agent/session.ts';
+import { connectToUnknownAgent } from '../agent/connect.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { WardianError } from '../util/errors.ts';
 import { ContainerLog } from './container-log.ts';
@@ -11,11 +11,10 @@ import { connectOutput, type SandboxServices } from './start-sandbox.ts';
 export interface AdoptOptions {
   readonly directory: string;
   readonly logPath: string | undefined;
-  readonly stopSignal: number;
   readonly signal?: AbortSignal;
 }
 
-type ListedContainer = Awaited<ReturnType<AgentClient['listContainers']>>['containers'][number];
+type ListedContainer = Awaited<ReturnType<AgentClient['listContainers']>>[number];
 type ListedProcess = ListedContainer['processes'][number];
 
 /** Takes over a sandbox whose sandboxer died: its machine, its container and every process in it. */
@@ -41,11 +40,12 @@ async function adoptContainer(
   state: SandboxState,
   options: AdoptOptions,
 ): Promise<Sandbox> {
-  const agent = await connectToUnknownAgent(
-    () => machine.openAgentChannel(),
-    options.signal === undefined ? {} : { signal: options.signal },
-  );
-  const { containers } = await agent.listContainers({});
+  let sandbox: Sandbox | undefined;
+  const agent = await connectToUnknownAgent(() => machine.openAgentChannel(), {
+    onSessionRestarted: () => sandbox?.reconnect(),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const containers = await agent.listContainers();
   const listed = containers.find(({ id }) => id === state.id);
   const first = listed?.processes.find(({ execId }) => execId === '');
   if (listed === undefined || first === undefined) {
@@ -54,8 +54,8 @@ async function adoptContainer(
   const log = options.logPath === undefined ? undefined : await ContainerLog.open(options.logPath);
   const io = new ProcessIo({ containerId: state.id, execId: '' }, getOffsets(first));
   connectOutput(io, log, state.owned);
-  const { directory, stopSignal } = options;
-  const sandbox = new Sandbox({ directory, state, machine, agent, io, log, stopSignal });
+  const { directory } = options;
+  sandbox = new Sandbox({ directory, state, machine, agent, io, log });
   adoptExecs(sandbox, listed);
   io.connect(agent);
   return sandbox;

@@ -8,8 +8,8 @@ export interface ContainerPlan {
   readonly image: { readonly reference: string; readonly id: string; readonly erofsPath: string };
   /** What the client asked for, kept for `inspect`; the sandbox does not look into it. */
   readonly request: unknown;
-  /** The runtime-spec config.json that `guest` was translated from. */
-  readonly spec: unknown;
+  /** The runtime-spec config.json that `guest` was translated from, as text. */
+  readonly spec: string;
   readonly guest: GuestContainer;
   readonly hostname: string;
   readonly size: SizeClass;

@@ -68,8 +68,9 @@ export class ProcessIo {
       {
         containerId: this.reference.containerId,
         execId: this.reference.execId,
-        stdoutOffset: BigInt(this.stdout.received),
-        stderrOffset: BigInt(this.stderr.received),
+        stdinOffset: this.stdin.acknowledged,
+        stdoutOffset: this.stdout.received,
+        stderrOffset: this.stderr.received,
       },
       {
         onOutput: (name, offset, bytes, eof) => outputs[name].push(offset, bytes, eof),

@@ -41,8 +41,9 @@ export interface SandboxState<Request = unknown> {
   readonly image: { readonly reference: string; readonly id: string };
   readonly createdAtMs: number;
   readonly request: Request;
-  /** The container's specification (runtime-spec config.json). */
-  readonly spec: unknown;
+  /** The container's specification (runtime-spec config.json), as text. */
+  readonly spec: string;
+  readonly stopSignal: number;
   machine?: MachineState;
   /** It ends when the client that started it has gone. */
   owned: boolean;
@@ -118,7 +119,8 @@ function isSandboxState(value: unknown): value is SandboxState {
     typeof state.image.id === 'string' &&
     typeof state.createdAtMs === 'number' &&
     typeof state.request === 'object' &&
-    typeof state.spec === 'object' &&
+    typeof state.spec === 'string' &&
+    typeof state.stopSignal === 'number' &&
     ['created', 'running', 'exited'].includes(state.status ?? '') &&
     (state.status === 'exited' || state.status === 'created' || isMachineState(state.machine)) &&
     typeof state.error === 'string' &&

@@ -16,7 +16,6 @@ export interface SandboxParts {
   readonly agent: AgentClient;
   readonly io: ProcessIo;
   readonly log: ContainerLog | undefined;
-  readonly stopSignal: number;
 }
 
 export interface ExecPlan {
@@ -52,7 +51,6 @@ export class Sandbox {
   readonly finished: Promise<ExitReport>;
   readonly #machine: VirtualMachine;
   readonly #agent: AgentClient;
-  readonly #stopSignal: number;
   readonly #execs = new Map<string, ProcessIo>();
   #writing: Promise<void> = Promise.resolve();
   #released = false;
@@ -64,7 +62,6 @@ export class Sandbox {
     this.log = parts.log;
     this.#machine = parts.machine;
     this.#agent = parts.agent;
-    this.#stopSignal = parts.stopSignal;
     this.#watch();
     this.finished = this.io.exited.then((report) => this.#finish(report));
   }
@@ -137,7 +134,7 @@ export class Sandbox {
   async stop(timeoutMs: number): Promise<void> {
     if (!this.running) return;
     if (timeoutMs > 0) {
-      await this.signal(this.#stopSignal).catch(() => {}); // it may be gone or deaf: then it is killed
+      await this.signal(this.state.stopSignal).catch(() => {}); // it may be gone or deaf: then it is killed
       await Promise.race([this.finished, waitMs(timeoutMs)]);
     }
     if (this.running) await this.kill();
@@ -178,6 +175,12 @@ export class Sandbox {
     if (this.#execs.has(execId)) await this.signal(SIGKILL, execId);
   }
 
+  /** The agent has begun a new session and forgot the open streams: opens them again where they stood. */
+  reconnect(): void {
+    if (!this.running) return;
+    for (const io of [this.io, ...this.#execs.values()]) io.connect(this.#agent);
+  }
+
   /** Lets go without ending anything: the next sandboxer adopts what runs. */
   release(): void {
     this.#released = true;
@@ -198,13 +201,6 @@ export class Sandbox {
       if (error !== undefined) this.state.error ||= error.message;
       await this.#machine.kill();
     });
-    this.#agent.onSessionRestarted(() => this.#reconnect());
-  }
-
-  #reconnect(): void {
-    if (!this.running) return;
-    this.io.connect(this.#agent);
-    for (const io of this.#execs.values()) io.connect(this.#agent);
   }
 
   #onMachineExit(exit: VirtualMachineExit): void {

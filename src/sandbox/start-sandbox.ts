@@ -64,16 +64,7 @@ export async function startSandbox(
     await startContainer(plan, machine, agent, io);
     await saved;
     await writeSandboxState(directory, state);
-    return new Sandbox({
-      services,
-      directory,
-      state,
-      machine,
-      agent,
-      io,
-      log,
-      stopSignal: plan.stopSignal,
-    });
+    return new Sandbox({ directory, state, machine, agent, io, log });
   } catch (error) {
     throw await cleanup.fail(error);
   }
@@ -139,6 +130,7 @@ function describeState(
     startedAtMs: now,
     request: plan.request,
     spec: plan.spec,
+    stopSignal: plan.stopSignal,
     machine: machineState,
     owned: plan.owned,
     status: 'running',

@@ -46,10 +46,9 @@ async function adoptDirectory(
   const state = await readSandboxState(directory);
   if (state.status === 'created') throw new Error('its sandboxer ended while it was made');
   if (state.status === 'exited') return keepEnded(sandboxer, state, directory);
-  const { stopSignal = 15 } = getRequest(state);
   const logPath = sandboxer.getLogPath(state.id);
   try {
-    sandboxer.addSandbox(await adoptSandbox(services, state, { directory, logPath, stopSignal }));
+    sandboxer.addSandbox(await adoptSandbox(services, state, { directory, logPath }));
   } catch (error) {
     await markLost(state, directory, error);
     await keepEnded(sandboxer, state, directory);

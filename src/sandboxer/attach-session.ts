@@ -1,5 +1,11 @@
 import { WardianError } from '../util/errors.ts';
-import { type AttachRequest, type ExitReport, STREAM_KIND, type StreamKind } from './api.ts';
+import {
+  type AttachRequest,
+  type ExitReport,
+  type SandboxerMethods,
+  STREAM_KIND,
+  type StreamKind,
+} from './api.ts';
 import type { ClientStream, SandboxerClient } from './client.ts';
 import { OutputTrack, type WriteOutput } from './output-track.ts';
 import { StdinFeed } from './stdin-feed.ts';
@@ -37,6 +43,7 @@ export class AttachSession {
   #client: SandboxerClient;
   #stream: ClientStream<ExitReport> | undefined;
   #ended = false;
+  #changeListeners: (() => void)[] = [];
   readonly #stdout: OutputTrack;
   readonly #stderr: OutputTrack;
   readonly #stdin: StdinFeed;
@@ -59,15 +66,34 @@ export class AttachSession {
       () => options.onStdinRoom?.(),
     );
     this.#stream = this.#open(options.request.from);
-    this.done = Promise.race([this.#follow(this.#stream), detached]).finally(() => {
-      this.#ended = true;
-    });
+    this.done = Promise.race([this.#follow(this.#stream), detached]).finally(() => this.#end());
     this.done.catch(() => {}); // Whoever started the process may hear of the failure first.
   }
 
-  /** The connection that is in use now: for `kill` and `resize`. */
-  get client(): SandboxerClient {
-    return this.#client;
+  /**
+   * A call beside the stream (`kill`, `resize`); when its sandboxer dies it is made again with the next,
+   * so it must be harmless to make twice.
+   */
+  async call<M extends keyof SandboxerMethods>(
+    method: M,
+    request: SandboxerMethods[M]['request'],
+  ): Promise<SandboxerMethods[M]['response']> {
+    for (;;) {
+      const client = this.#client;
+      try {
+        return await client.call(method, request);
+      } catch (error) {
+        if (client.isOpen || this.#ended) throw error;
+        if (this.#client === client) await this.#changed();
+        if (this.#ended) throw error;
+      }
+    }
+  }
+
+  /** Closes the connection; `done` may never settle when the process still runs. */
+  close(): void {
+    this.#end();
+    this.#client.close();
   }
 
   /** Feeds stdin; false: wait for `onStdinRoom`. */
@@ -83,6 +109,22 @@ export class AttachSession {
   detach(): void {
     this.#stream?.send(STREAM_KIND.detach, 0);
     this.#resolveDetached({ kind: 'detached' });
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#announceChange();
+  }
+
+  /** Resolves when there is another connection, or the session has ended. */
+  #changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changeListeners.push(resolve);
+    });
+  }
+
+  #announceChange(): void {
+    for (const listener of this.#changeListeners.splice(0)) listener();
   }
 
   #createTrack(name: 'stdout' | 'stderr', write: WriteOutput): OutputTrack {
@@ -127,11 +169,17 @@ export class AttachSession {
   async #reopen(lost: unknown): Promise<ClientStream<ExitReport>> {
     this.#stream = undefined;
     await this.#options.started; // A process that was not started cannot be attached to, anywhere.
-    this.#client = await this.#reconnect(lost);
+    const client = await this.#reconnect(lost);
+    if (this.#ended) {
+      client.close();
+      throw lost;
+    }
+    this.#client = client;
     // What came before the loss may still wait in a slow pipe: it counts as received, for it will be written.
     const stream = this.#open(this.#position());
     this.#stream = stream;
     this.#stdin.resend();
+    this.#announceChange();
     this.#options.onReconnected?.();
     return stream;
   }

@@ -91,8 +91,12 @@ function addClientWriter(stream: ServerStream, io: ProcessIo, request: AttachReq
   const writer: StdinWriter = {
     onAcknowledged: (offset) => stream.send(STREAM_KIND.stdinAcknowledged, offset),
   };
-  const resumes = typeof request.from === 'object';
-  const known = resumes && request.owner ? Math.max(request.from.stdin, io.stdin.acknowledged) : 0;
-  io.stdin.addWriter(writer, resumes ? Math.max(known, request.from.stdin) : 0);
+  io.stdin.addWriter(writer, getAcceptedBytes(io, request));
   return writer;
+}
+
+/** How many of its stdin bytes have arrived. Only the owner's count is the agent's: others may have come later. */
+function getAcceptedBytes(io: ProcessIo, { from, owner }: AttachRequest): number {
+  if (typeof from !== 'object') return 0;
+  return owner ? Math.max(from.stdin, io.stdin.acknowledged) : from.stdin;
 }

@@ -1,12 +1,7 @@
 import type { SandboxState } from '../sandbox/sandbox-state.ts';
 import type { ContainerDetails, ContainerSummary, RunRequest } from './api.ts';
 import type { ContainerEntry } from './container-registry.ts';
-
-/** The part of the runtime-spec config that is shown; it was made by `buildSpec`. */
-interface ShownSpec {
-  readonly hostname?: string;
-  readonly process?: { readonly args?: string[]; readonly env?: string[]; readonly cwd?: string };
-}
+import { getSpec } from './container-spec.ts';
 
 /** One line of `ps`. */
 export function summarizeContainer({ state }: ContainerEntry): ContainerSummary {
@@ -27,7 +22,7 @@ export function summarizeContainer({ state }: ContainerEntry): ContainerSummary 
 /** Everything that `inspect` shows. */
 export function describeContainer(
   entry: ContainerEntry,
-  place: { readonly driver: string; readonly logPath: string; readonly stopSignal: number },
+  place: { readonly driver: string; readonly logPath: string },
 ): ContainerDetails {
   const { state } = entry;
   const request = getRequest(state);
@@ -51,7 +46,7 @@ export function describeContainer(
       terminal: request.terminal,
       interactive: request.interactive,
       entrypoint: request.entrypoint ?? [],
-      stopSignal: place.stopSignal,
+      stopSignal: state.stopSignal,
       readOnly: request.readOnly,
       tmpfs: request.tmpfs,
       autoRemove: request.autoRemove,
@@ -80,8 +75,4 @@ function describeEnd(state: SandboxState): string {
 
 export function getRequest(state: SandboxState): RunRequest {
   return state.request as RunRequest;
-}
-
-function getSpec(state: SandboxState): ShownSpec {
-  return state.spec as ShownSpec;
 }

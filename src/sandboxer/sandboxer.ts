@@ -2,24 +2,23 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageStore } from '../image/image-store.ts';
 import { OWNER_GRACE_MS, type Sandbox } from '../sandbox/sandbox.ts';
-import type { ExitReport, SandboxState } from '../sandbox/sandbox-state.ts';
 import { type SandboxServices, startSandbox } from '../sandbox/start-sandbox.ts';
 import { chooseSizeClass } from '../template/size-class.ts';
 import { WardianError } from '../util/errors.ts';
-import type {
-  AttachRequest,
-  ContainerDetails,
-  ContainerStats,
-  ContainerSummary,
-  ExecRequest,
-  ExecResponse,
-  ExitReport as ExitResponse,
-  LogsRequest,
-  ResourceLimits,
-  RunRequest,
-  RunResponse,
+import {
+  type AttachRequest,
+  type ContainerDetails,
+  type ContainerStats,
+  type ContainerSummary,
+  type ExecRequest,
+  type ExecResponse,
+  type ExitReport,
+  type LogsRequest,
+  type ResourceLimits,
+  type RunRequest,
+  type RunResponse,
+  STREAM_KIND,
 } from './api.ts';
-import { STREAM_KIND } from './api.ts';
 import { attachClient } from './attach.ts';
 import {
   type AttachableProcess,
@@ -39,8 +38,6 @@ export interface SandboxerOptions {
   readonly dataDirectory: string;
 }
 
-const SIGTERM = 15;
-
 /** All containers of one user, and everything that clients may do with them. */
 export class Sandboxer {
   readonly registry = new ContainerRegistry();
@@ -57,16 +54,14 @@ export class Sandboxer {
   async run(request: RunRequest, signal?: AbortSignal): Promise<RunResponse> {
     const { id } = request;
     const { name, release } = this.registry.reserve(id, request.name);
-    const warnings: string[] = [];
     try {
       await this.registry.whileStarting(id, async (onProgress) => {
         const plan = await planContainer(request, name, this.#images, this.getLogPath(id));
-        warnings.push(...plan.warnings);
         const options = signal === undefined ? { onProgress } : { onProgress, signal };
         const sandbox = await startSandbox(this.#services, plan, options);
         return this.#toAttachable(this.addSandbox(sandbox));
       });
-      return { id, name, warnings };
+      return { id, name, warnings: [] };
     } catch (error) {
       release();
       throw error;
@@ -86,7 +81,7 @@ export class Sandboxer {
   }
 
   /** Joins a client to a process until that ends, or the client goes. */
-  async attach(request: AttachRequest, stream: ServerStream): Promise<ExitResponse> {
+  async attach(request: AttachRequest, stream: ServerStream): Promise<ExitReport> {
     const process = await this.#findProcess(request, stream);
     const end = await attachClient(process.io, request, stream);
     if (end.kind === 'exited') {
@@ -110,7 +105,6 @@ export class Sandboxer {
     return describeContainer(entry, {
       driver: this.#services.driver.name,
       logPath: this.getLogPath(entry.state.id),
-      stopSignal: getStopSignal(entry.state),
     });
   }
 
@@ -270,9 +264,3 @@ function getRunning(entry: ContainerEntry): Sandbox {
 function notRunning(name: string): WardianError {
   return new WardianError('CONTAINER_NOT_RUNNING', `container ${name} is not running`);
 }
-
-function getStopSignal(state: SandboxState): number {
-  return getRequest(state).stopSignal ?? SIGTERM;
-}
-
-export type { ExitReport };

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface CommandResult {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly stdin?: string | Buffer;
+  readonly environment?: Record<string, string>;
+  readonly timeoutMs?: number;
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const CLI = path.join(ROOT, 'dist/wardian.cjs');
+/** Long enough for a template to be made on a busy machine. */
+const DEFAULT_TIMEOUT_MS = 120_000;
+const IDLE_TIMEOUT_MS = '20000';
+
+/**
+ * A user of Wardian with folders of its own: containers, images, sandboxer. The cache (kernel, templates) is the machine's.
+ * `close` ends everything and fails when something is left behind.
+ */
+export class TestHost {
+  /** Short, because sockets are made below it; below /tmp, because the leak check looks there. */
+  readonly directory = mkdtempSync('/tmp/wardian-test-');
+  readonly environment: Record<string, string>;
+  readonly #children = new Set<ChildProcess>();
+
+  constructor(environment: Record<string, string> = {}) {
+    this.environment = {
+      ...(process.env as Record<string, string>),
+      WARDIAN_RUNTIME_DIR: path.join(this.directory, 'run'),
+      WARDIAN_DATA_DIR: path.join(this.directory, 'data'),
+      WARDIAN_IDLE_TIMEOUT_MS: IDLE_TIMEOUT_MS,
+      ...environment,
+    };
+    delete this.environment['NODE_EXTRA_CA_CERTS']; // costs Node 40 ms a start
+  }
+
+  get runtimeDirectory(): string {
+    return this.environment['WARDIAN_RUNTIME_DIR'] ?? '';
+  }
+
+  get dataDirectory(): string {
+    return this.environment['WARDIAN_DATA_DIR'] ?? '';
+  }
+
+  /** Runs `wardian` to its end. */
+  async wardian(
+    arguments_: readonly string[],
+    options: CommandOptions = {},
+  ): Promise<CommandResult> {
+    const child = this.start(arguments_, options);
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    try {
+      return await collectResult(child);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Runs `wardian` and fails unless it ends with 0; returns what it printed. */
+  async succeed(arguments_: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const result = await this.wardian(arguments_, options);
+    assert.equal(result.exitCode, 0, `wardian ${arguments_.join(' ')}: ${result.stderr}`);
+    return result.stdout;
+  }
+
+  /** Starts `wardian` with piped standard streams. */
+  start(arguments_: readonly string[], options: CommandOptions = {}): ChildProcess {
+    const child = spawn(process.execPath, [CLI, ...arguments_], {
+      env: { ...this.environment, ...options.environment },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#children.add(child);
+    child.once('close', () => this.#children.delete(child));
+    child.stdin?.on('error', () => {}); // EPIPE: it ended without reading its input, which a test may want
+    if (options.stdin !== undefined) child.stdin?.end(options.stdin);
+    return child;
+  }
+
+  /** Pid of the sandboxer, read from its lock; undefined when none runs. */
+  getSandboxerPid(): number | undefined {
+    try {
+      const lock = readFileSync(path.join(this.runtimeDirectory, 'sandboxer.lock'), 'utf8');
+      return (JSON.parse(lock) as { pid: number }).pid;
+    } catch {
+      return undefined; // no lock: none runs
+    }
+  }
+
+  /** Processes that name our folder: VMMs, launchers. */
+  getProcesses(): { pid: number; commandLine: string }[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => ({ pid: Number(name), commandLine: readCommandLine(name) }))
+      .filter(({ commandLine }) => commandLine.includes(this.directory));
+  }
+
+  /** Removes every container, ends the sandboxer, and looks whether anything is left. */
+  async close(): Promise<void> {
+    for (const child of this.#children) child.kill('SIGKILL');
+    await this.wardian(['rm', '--all', '--force', '--time', '0']);
+    const sandboxes = listDirectory(path.join(this.runtimeDirectory, 'sandboxes'));
+    const pid = this.getSandboxerPid();
+    if (pid !== undefined) await endProcess(pid);
+    const processes = this.getProcesses();
+    const logs = listDirectory(path.join(this.dataDirectory, 'logs'));
+    rmSync(this.directory, { recursive: true, force: true });
+    assert.deepEqual({ sandboxes, processes, logs }, { sandboxes: [], processes: [], logs: [] });
+  }
+}
+
+async function collectResult(child: ChildProcess): Promise<CommandResult> {
+  const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
+    (resolve) => {
+      child.once('close', (code, killedBy) => resolve([code, killedBy]));
+    },
+  );
+  return {
+    exitCode,
+    signal,
+    stdout: Buffer.concat(stdout).toString(),
+    stderr: Buffer.concat(stderr).toString(),
+  };
+}
+
+async function endProcess(pid: number): Promise<void> {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    return; // ESRCH: it has left meanwhile
+  }
+  while (readCommandLine(String(pid)) !== '')
+    await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function listDirectory(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return []; // never made
+  }
+}
+
+function readCommandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // ended meanwhile
+  }
+}
