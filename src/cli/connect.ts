@@ -1,0 +1,20 @@
+import { SandboxerClient } from '../sandboxer/client.ts';
+import type { CommandContext } from './command.ts';
+
+/** Connects to the user's sandboxer, which is started when there is none. */
+export function connect(context: CommandContext): Promise<SandboxerClient> {
+  return SandboxerClient.connect(context);
+}
+
+/** Connects, does something, and closes again however that went. */
+export async function withSandboxer<T>(
+  context: CommandContext,
+  action: (client: SandboxerClient) => Promise<T>,
+): Promise<T> {
+  const client = await connect(context);
+  try {
+    return await action(client);
+  } finally {
+    client.close();
+  }
+}

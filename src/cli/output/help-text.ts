@@ -1,0 +1,52 @@
+import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
+import { VERBS } from '../verbs.ts';
+
+/** The help text of one command. */
+export function renderHelp(spec: CommandSpec): string {
+  const sections = [
+    `wardian ${spec.name}: ${spec.summary}`,
+    `usage:\n  ${`wardian ${spec.name} [flags] ${spec.operands}`.trim()}`,
+  ];
+  const flags = Object.entries(spec.flags);
+  if (flags.length > 0) sections.push(`flags:\n${renderColumns(flags.map(describeFlag))}`);
+  if (spec.examples !== undefined) {
+    sections.push(`examples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);
+  }
+  return `${sections.join('\n\n')}\n`;
+}
+
+/** The help text of `wardian` itself. */
+export function renderOverview(): string {
+  const verbs = VERBS.map(({ name, summary }): [string, string] => [name, summary]);
+  return `wardian: containers, each in a small virtual machine of its own
+
+usage:
+  wardian [--debug] COMMAND [flags] ...
+
+commands:
+${renderColumns(verbs)}
+
+flags:
+${renderColumns([
+  ['--debug', 'with an error, show its causes and stacks'],
+  ['--help', 'show this text; behind a command, explain it'],
+  ['--version', 'show the version'],
+])}
+`;
+}
+
+function describeFlag([name, flag]: [string, FlagSpec]): [string, string] {
+  const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
+  const value = flag.value === undefined ? '' : ` ${flag.value}`;
+  const notes: string[] = [];
+  if (flag.choices !== undefined) notes.push(flag.choices.join(', '));
+  if (flag.repeated) notes.push('repeatable');
+  if (flag.initially) notes.push('default true');
+  const suffix = notes.length > 0 ? ` (${notes.join('; ')})` : '';
+  return [`${short}--${name}${value}`, `${flag.help}${suffix}`];
+}
+
+function renderColumns(rows: readonly [string, string][]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
+}

@@ -1,0 +1,153 @@
+import type { AttachRequest, ExitReport } from '../../sandboxer/api.ts';
+import { type AttachEnd, AttachSession } from '../../sandboxer/attach-session.ts';
+import type { SandboxerClient } from '../../sandboxer/client.ts';
+import { WardianError } from '../../util/errors.ts';
+import type { CommandContext, OutputStream } from '../command.ts';
+import { connect } from '../connect.ts';
+import { createProgressLine } from '../output/progress-line.ts';
+import { DEFAULT_DETACH_KEYS, DetachFilter, parseDetachKeys } from './detach-keys.ts';
+import { enterRawMode } from './raw-mode.ts';
+import { catchEndingSignals, proxySignals } from './signals.ts';
+
+export interface JoinOptions {
+  readonly client: SandboxerClient;
+  readonly request: AttachRequest;
+  /** The call that starts the process, sent just before; not given for one that runs already. */
+  readonly started?: Promise<unknown>;
+  /** The process has a terminal. */
+  readonly terminal: boolean;
+  readonly detachKeys: string | undefined;
+  readonly proxySignals: boolean;
+}
+
+/** Joins the command line to a process until one of them leaves; returns the exit code. */
+export async function joinProcess(context: CommandContext, options: JoinOptions): Promise<number> {
+  const keys = parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS);
+  const session = openSession(context, options);
+  const undo: (() => void)[] = [() => session.close()];
+  try {
+    await options.started;
+    const interrupted = takeSignals(context, options, session, undo);
+    if (options.terminal) followTerminalSize(context, options.request, session, undo);
+    if (options.request.stdin) feedStdin(context, options.terminal, keys, session, undo);
+    const end = await Promise.race([session.done, interrupted]);
+    return typeof end === 'number' ? end : getExitCode(end);
+  } finally {
+    for (const step of undo.reverse()) step();
+  }
+}
+
+function openSession(context: CommandContext, options: JoinOptions): AttachSession {
+  const progress = createProgressLine(() => context.stderr);
+  const write =
+    (name: 'stdout' | 'stderr') =>
+    (bytes: Uint8Array, done: (error?: Error | null) => void): void => {
+      progress.clear();
+      context[name].write(bytes, done);
+    };
+  const session: AttachSession = new AttachSession({
+    client: options.client,
+    reconnect: () => connect(context),
+    request: options.request,
+    ...(options.started && { started: options.started }),
+    writeStdout: write('stdout'),
+    writeStderr: write('stderr'),
+    onProgress: (line) => progress.show(line),
+    onStdinRoom: () => context.stdin.resume(),
+    onReconnected: () => {
+      if (options.terminal) sendTerminalSize(context.stdout, options.request, session);
+    },
+  });
+  return session;
+}
+
+/** Without a terminal signals go to the process; with one Ctrl-C is a key, and a signal is for us. */
+function takeSignals(
+  context: CommandContext,
+  options: JoinOptions,
+  session: AttachSession,
+  undo: (() => void)[],
+): Promise<number> {
+  if (!options.terminal && options.proxySignals) {
+    const { container, execId } = options.request;
+    const target = execId === undefined ? { container } : { container, execId };
+    undo.push(
+      proxySignals(context.signals, (signal) => session.call('kill', { ...target, signal })),
+    );
+    return new Promise(() => {});
+  }
+  const { caught, stop } = catchEndingSignals(context.signals);
+  undo.push(stop);
+  return caught;
+}
+
+/** Tells the process the size of our terminal, now (it may have changed during the start) and when it changes. */
+function followTerminalSize(
+  context: CommandContext,
+  request: AttachRequest,
+  session: AttachSession,
+  undo: (() => void)[],
+): void {
+  if (!context.stdout.isTTY) return;
+  const send = (): void => sendTerminalSize(context.stdout, request, session);
+  context.stdout.on('resize', send); // Node's own SIGWINCH, after it has read the new size.
+  undo.push(() => context.stdout.off('resize', send));
+  send();
+}
+
+function sendTerminalSize(
+  stdout: OutputStream,
+  { container, execId }: AttachRequest,
+  session: AttachSession,
+): void {
+  const size = getTerminalSize(stdout);
+  if (size === undefined) return;
+  const target = execId === undefined ? { container } : { container, execId };
+  // The process may have just ended, or the sandboxer gone: the session tells.
+  session.call('resize', { ...target, ...size }).catch(() => {});
+}
+
+export function getTerminalSize(
+  stdout: OutputStream,
+): { rows: number; columns: number } | undefined {
+  const { rows, columns } = stdout;
+  if (!stdout.isTTY || !rows || !columns) return undefined;
+  return { rows, columns };
+}
+
+function feedStdin(
+  { stdin }: CommandContext,
+  terminal: boolean,
+  keys: Buffer,
+  session: AttachSession,
+  undo: (() => void)[],
+): void {
+  if (terminal) undo.push(enterRawMode(stdin));
+  const filter = new DetachFilter(terminal ? keys : Buffer.alloc(0));
+  const onData = (typed: Buffer): void => {
+    const { bytes, detached } = filter.filter(typed);
+    if (!session.pushStdin(bytes)) stdin.pause();
+    if (detached) session.detach();
+  };
+  const onEnd = (): void => session.endStdin();
+  stdin.on('data', onData).once('end', onEnd).once('error', onEnd);
+  undo.push(() => {
+    stdin.off('data', onData).off('end', onEnd);
+    stdin.pause();
+  });
+}
+
+function getExitCode(end: AttachEnd): number {
+  if (end.kind === 'detached') return 0;
+  const { report } = end;
+  if (report.sandboxFailure !== undefined) {
+    throw new WardianError('SANDBOX_DIED', report.sandboxFailure, {
+      hint: 'its log says more: wardian logs, and wardian inspect for its folder',
+    });
+  }
+  return toShellCode(report);
+}
+
+function toShellCode({ exitCode, signal }: ExitReport): number {
+  return signal > 0 ? 128 + signal : exitCode;
+}

@@ -1,0 +1,18 @@
+import type { InputStream } from '../command.ts';
+
+/**
+ * Hands every key to the process behind `stdin`, Ctrl-C too. Returns how to give the terminal back, which also
+ * happens when this process exits without having done so.
+ */
+export function enterRawMode(stdin: InputStream): () => void {
+  if (!stdin.isTTY || stdin.setRawMode === undefined) return () => {};
+  let isRaw = true;
+  const restore = (): void => {
+    process.off('exit', restore);
+    if (isRaw) stdin.setRawMode?.(false);
+    isRaw = false;
+  };
+  process.once('exit', restore);
+  stdin.setRawMode(true);
+  return restore;
+}
