@@ -57,6 +57,12 @@ test('an unknown type is refused', () => {
   }
 });
 
+test('unknown flags, and a payload where there is to be none, are refused', () => {
+  for (const header of ['00000000000000010108', '000000000000000101ff', '00000001000000010104']) {
+    assert.throws(() => new FrameReader().push(Buffer.from(header, 'hex')), FrameError);
+  }
+});
+
 test('an interlude is told from a frame that is too long', () => {
   const whole = Buffer.from('\x00WARDIAN-OFFER\r\n0123456789');
   const interlude = { prefix: whole.subarray(0, FRAME_HEADER_BYTES), sizeBytes: whole.length };

@@ -73,6 +73,7 @@ interface Header {
   flags: number;
 }
 
+const ALL_FLAGS = FRAME_FLAG.remoteClosed | FRAME_FLAG.remoteOpen | FRAME_FLAG.noData;
 const EMPTY = Buffer.alloc(0);
 
 /**
@@ -136,7 +137,12 @@ export class FrameReader {
     if (type < FRAME_TYPE.request || type > FRAME_TYPE.data) {
       throw new FrameError(`a frame of stream ${streamId} has the unknown type ${type}`);
     }
-    return { length, streamId, type, flags: source[position + 9] ?? 0 };
+    const flags = source[position + 9] ?? 0;
+    if (flags > ALL_FLAGS) throw new FrameError(`a frame has the unknown flags ${flags}`);
+    if ((flags & FRAME_FLAG.noData) !== 0 && length > 0) {
+      throw new FrameError(`a frame flagged as empty has ${length} bytes`);
+    }
+    return { length, streamId, type, flags };
   }
 
   #parseInterlude(source: Buffer, position: number, length: number): Header {

@@ -1,0 +1,217 @@
+import type { Duplex } from 'node:stream';
+import type { WardianError } from '../util/errors.ts';
+import { agentBreach, sanitizeGuestText } from './failures.ts';
+import { NONCE_BYTES } from './handshake.ts';
+import type { CallName, RequestOf, ResponseOf, StartResponse } from './messages.ts';
+import { AgentRpc } from './rpc.ts';
+import {
+  openStdio,
+  type StdioHandlers,
+  type StdioOptions,
+  type StdioStream,
+} from './stdio/stdio-stream.ts';
+
+/** Time for an agent to come up: a cold boot without hardware virtualisation takes a second or two. */
+export const OFFER_TIMEOUT_MS = 60_000;
+/** Time for a call that only takes the guest's attention; most take a millisecond. */
+export const CALL_TIMEOUT_MS = 15_000;
+/** Time for a call that may wait for a disk to be plugged in, or for what is being unmounted. */
+export const SLOW_CALL_TIMEOUT_MS = 60_000;
+
+export interface AgentClientOptions {
+  /** Nonce of the offer that a snapshot was made with: the first requests need not wait for an offer. */
+  knownNonce?: Uint8Array;
+  /** How long to wait for the agent's offer when no nonce is known. */
+  offerTimeoutMs?: number;
+  /** Comes when the agent has forgotten calls in flight: the owner lists containers and opens their streams anew. */
+  onSessionRestarted?: () => void;
+}
+
+export interface RequestOptions {
+  signal?: AbortSignal;
+  timeoutMs?: number;
+}
+
+/**
+ * The host's end of one agent. Requests leave at once and are carried out in order, so a start need not
+ * await each; a request that fails makes those that need it fail too.
+ */
+export class AgentClient {
+  /** Settles when the channel is done with: undefined after `close()`, else why. Never rejects. */
+  readonly ended: Promise<WardianError | undefined>;
+  /** Resolves when an offer was accepted; stays pending when the channel ends before. Nobody needs to wait for it. */
+  readonly begun: Promise<void>;
+  readonly #rpc: AgentRpc;
+
+  /** Takes over an open channel, and returns before anything is known about its other end. */
+  static start(channel: Duplex, options: AgentClientOptions = {}): AgentClient {
+    return new AgentClient(channel, options);
+  }
+
+  private constructor(channel: Duplex, options: AgentClientOptions) {
+    this.#rpc = new AgentRpc(channel, {
+      offerTimeoutMs: options.offerTimeoutMs ?? OFFER_TIMEOUT_MS,
+      onRestart: () => options.onSessionRestarted?.(),
+      ...(options.knownNonce === undefined ? {} : { knownNonce: options.knownNonce }),
+    });
+    this.ended = this.#rpc.ended;
+    this.begun = this.#rpc.begun;
+  }
+
+  /** Seeds a clone's random numbers, and gives it its clock, name and addresses; always the first call. */
+  async personalize(request: RequestOf<'Personalize'>, options?: RequestOptions): Promise<void> {
+    await this.#call('Personalize', request, 'take on its identity', options);
+  }
+
+  async ping(options?: RequestOptions): Promise<ResponseOf<'Ping'>> {
+    const response = await this.#call('Ping', {}, 'answer a ping', options);
+    return {
+      ...response,
+      agentVersion: sanitizeGuestText(response.agentVersion),
+      kernelRelease: sanitizeGuestText(response.kernelRelease),
+    };
+  }
+
+  /**
+   * Readies the guest for a snapshot and returns the nonce for its clones' first sessions.
+   * The session is over then: this client accepts no other, so that the offer stays for the clones.
+   */
+  async prepareSnapshot(options?: RequestOptions): Promise<Uint8Array> {
+    const { session } = this.#rpc;
+    session.stopAccepting();
+    try {
+      const what = 'prepare for a snapshot';
+      const { nonce } = await this.#call('PrepareSnapshot', {}, what, slow(options));
+      if (nonce.length === NONCE_BYTES) return Uint8Array.from(nonce);
+    } catch (error) {
+      session.resumeAccepting();
+      throw error;
+    }
+    const message = 'the guest answered a snapshot request without a nonce';
+    session.breach(message);
+    throw agentBreach(message);
+  }
+
+  /** Builds a container up to the point before exec; resolves to its first process's pid in the guest. */
+  async createContainer(
+    request: RequestOf<'CreateContainer'>,
+    options?: RequestOptions,
+  ): Promise<number> {
+    const what = `create container ${request.id}`;
+    return (await this.#call('CreateContainer', request, what, slow(options))).pid;
+  }
+
+  /** A command that cannot be run is not a failure here, see `execErrno`. */
+  async startContainer(
+    request: RequestOf<'StartContainer'>,
+    options?: RequestOptions,
+  ): Promise<StartResponse> {
+    const what = `start container ${request.id}`;
+    return withCleanMessage(await this.#call('StartContainer', request, what, options));
+  }
+
+  /** Starts one more process; a command that cannot be run is not a failure here, see `execErrno`. */
+  async exec(request: RequestOf<'Exec'>, options?: RequestOptions): Promise<StartResponse> {
+    const what = `start a process in container ${request.containerId}`;
+    return withCleanMessage(await this.#call('Exec', request, what, options));
+  }
+
+  /** Attaches to the standard streams of a process; leaves in the same write as the calls around it. */
+  openStdio(options: StdioOptions, handlers: StdioHandlers): StdioStream {
+    return openStdio(this.#rpc, options, handlers);
+  }
+
+  async signalProcess(
+    request: RequestOf<'SignalProcess'>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    const what = `send signal ${request.signal} to container ${request.containerId}`;
+    await this.#call('SignalProcess', request, what, options);
+  }
+
+  async resizeTerminal(
+    request: RequestOf<'ResizeTerminal'>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    const what = `resize a terminal of container ${request.containerId}`;
+    await this.#call('ResizeTerminal', request, what, options);
+  }
+
+  /** Makes the agent forget an exec process that has ended. */
+  async deleteProcess(
+    request: RequestOf<'DeleteProcess'>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    const what = `delete process ${request.execId} of container ${request.containerId}`;
+    await this.#call('DeleteProcess', request, what, options);
+  }
+
+  /** Kills what is left of a container and forgets it. */
+  async deleteContainer(
+    request: RequestOf<'DeleteContainer'>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    await this.#call('DeleteContainer', request, `delete container ${request.id}`, slow(options));
+  }
+
+  /** What the agent knows; the names in it are the guest's word, to be compared and never to be trusted. */
+  async listContainers(
+    options?: RequestOptions,
+  ): Promise<ResponseOf<'ListContainers'>['containers']> {
+    return (await this.#call('ListContainers', {}, 'list its containers', options)).containers;
+  }
+
+  async updateContainer(
+    request: RequestOf<'UpdateContainer'>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    await this.#call('UpdateContainer', request, `update container ${request.id}`, options);
+  }
+
+  async stats(request: RequestOf<'Stats'>, options?: RequestOptions): Promise<ResponseOf<'Stats'>> {
+    return await this.#call('Stats', request, `measure container ${request.containerId}`, options);
+  }
+
+  /** Writes a piece of at most 64 KiB; `copyFileIn` writes whole files. */
+  async writeFile(request: RequestOf<'WriteFile'>, options?: RequestOptions): Promise<void> {
+    const what = `write ${request.path} in container ${request.containerId}`;
+    await this.#call('WriteFile', request, what, options);
+  }
+
+  /** Reads a piece of at most 64 KiB; `copyFileOut` reads whole files. */
+  async readFile(
+    request: RequestOf<'ReadFile'>,
+    options?: RequestOptions,
+  ): Promise<ResponseOf<'ReadFile'>> {
+    const what = `read ${request.path} in container ${request.containerId}`;
+    return await this.#call('ReadFile', request, what, options);
+  }
+
+  /** Ends all containers within the grace time and powers the guest off; `ended` follows when it is gone. */
+  async shutdown(request: RequestOf<'Shutdown'>, options: RequestOptions = {}): Promise<void> {
+    const timeoutMs = CALL_TIMEOUT_MS + (request.graceMilliseconds ?? 0);
+    await this.#call('Shutdown', request, 'shut down', { timeoutMs, ...options });
+  }
+
+  /** Hangs up. The agent keeps its containers and waits for another host. */
+  close(): void {
+    this.#rpc.close();
+  }
+
+  #call<C extends CallName>(
+    name: C,
+    request: RequestOf<C>,
+    what: string,
+    { signal, timeoutMs = CALL_TIMEOUT_MS }: RequestOptions = {},
+  ): Promise<ResponseOf<C>> {
+    return this.#rpc.call(name, request, { what, signal, timeoutMs });
+  }
+}
+
+function slow(options: RequestOptions = {}): RequestOptions {
+  return { timeoutMs: SLOW_CALL_TIMEOUT_MS, ...options };
+}
+
+function withCleanMessage(response: StartResponse): StartResponse {
+  return { ...response, execMessage: sanitizeGuestText(response.execMessage) };
+}

@@ -1,0 +1,193 @@
+import type { Duplex } from 'node:stream';
+import { WardianError } from '../util/errors.ts';
+import { decodeMessage, encodeMessage } from '../util/protobuf/message.ts';
+import { WireError } from '../util/protobuf/wire.ts';
+import { encodeFrame, FRAME_FLAG, FRAME_TYPE, type Frame } from '../util/ttrpc/frame.ts';
+import { Request, Response } from '../util/ttrpc/messages.ts';
+import { agentBreach, agentFailed, agentTimeout, sessionRestarted } from './failures.ts';
+import { CALLS, type CallName, type RequestOf, type ResponseOf } from './messages.ts';
+import { AgentSession, type SessionOptions } from './session.ts';
+
+const SERVICE = 'wardian.agent.v1.Agent';
+const MAX_STREAM_ID = 0xffffffff;
+
+export interface RpcOptions extends SessionOptions {
+  onRestart(): void;
+}
+
+export interface CallOptions {
+  /** What is asked, as an infinitive for error messages: "start container web". */
+  what: string;
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** Whoever waits for what comes back on one stream. */
+export interface StreamSink {
+  what: string;
+  /** A data frame; throws WireError or an error made by `agentBreach` when it breaks the rules. */
+  onData?(payload: Buffer): void;
+  onResponse(payload: Uint8Array): void;
+  onFailure(error: WardianError): void;
+}
+
+/** Calls over one channel: numbers streams, matches what comes back to them, and fails them when the session ends. */
+export class AgentRpc {
+  /** Settles when the channel is done with: undefined after `close()`. Never rejects. */
+  readonly ended: Promise<WardianError | undefined>;
+  /** Resolves when an offer was accepted; stays pending when the session ends before. */
+  readonly begun: Promise<void>;
+  readonly session: AgentSession;
+  readonly #sinks = new Map<number, StreamSink>();
+  /** Calls that were given up: their answers may still come. */
+  readonly #abandoned = new Set<number>();
+  readonly #onRestart: () => void;
+  #nextStreamId = 1;
+  #end: { error: WardianError | undefined } | undefined;
+  #resolveEnded: (error: WardianError | undefined) => void = () => {};
+
+  constructor(channel: Duplex, options: RpcOptions) {
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    let begin = (): void => {};
+    this.begun = new Promise((resolve) => {
+      begin = resolve;
+    });
+    this.#onRestart = options.onRestart;
+    const events = {
+      onBegin: () => begin(),
+      onFrame: (frame: Frame) => this.#receive(frame),
+      onRestart: () => this.#restart(),
+      onEnd: (error: WardianError | undefined) => this.#finish(error),
+    };
+    this.session = new AgentSession(channel, events, options);
+    if (options.knownNonce !== undefined) begin();
+  }
+
+  /** Sends a request at once, whatever is still unanswered; it is carried out after those before it. */
+  call<C extends CallName>(
+    name: C,
+    request: RequestOf<C>,
+    options: CallOptions,
+  ): Promise<ResponseOf<C>> {
+    return new Promise((resolve, reject) => {
+      if (options.signal?.aborted) throw cancelled(options.what);
+      const payload = encodeMessage(CALLS[name].request, request as Record<string, never>);
+      let timer: NodeJS.Timeout | undefined;
+      const abort = (): void => this.abandon(streamId, cancelled(options.what));
+      const settle = (): void => {
+        clearTimeout(timer);
+        options.signal?.removeEventListener('abort', abort);
+      };
+      const streamId = this.open(name, payload, 0, {
+        what: options.what,
+        onResponse: (bytes) => {
+          // Decoded first: a response that cannot be read ends the session, and that fails this call.
+          const response = decodeMessage(CALLS[name].response, bytes) as ResponseOf<C>;
+          settle();
+          resolve(response);
+        },
+        onFailure: (error) => {
+          settle();
+          reject(error);
+        },
+      });
+      timer = setTimeout(
+        () => this.abandon(streamId, agentTimeout(options.what, options.timeoutMs)),
+        options.timeoutMs,
+      );
+      options.signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** Opens a stream and returns its id; the sink hears of everything but the failures thrown here. */
+  open(method: string, payload: Uint8Array, flags: number, sink: StreamSink): number {
+    if (this.#end !== undefined) throw this.#end.error ?? cancelled(sink.what);
+    const streamId = this.#takeStreamId();
+    const request = encodeMessage(Request, { service: SERVICE, method, payload });
+    const type = FRAME_TYPE.request;
+    const frame = encodeFrame({ streamId, type, flags, payload: request });
+    this.#sinks.set(streamId, sink);
+    this.session.send(frame);
+    return streamId;
+  }
+
+  /** Fails a call on this side; whatever comes for it later is dropped. */
+  abandon(streamId: number, error: WardianError): void {
+    const sink = this.#sinks.get(streamId);
+    if (sink === undefined) return;
+    this.#sinks.delete(streamId);
+    this.#abandoned.add(streamId);
+    sink.onFailure(error);
+  }
+
+  close(): void {
+    this.session.close();
+  }
+
+  #takeStreamId(): number {
+    const streamId = this.#nextStreamId;
+    if (streamId > MAX_STREAM_ID) throw new WardianError('INTERNAL', 'stream ids are used up');
+    this.#nextStreamId += 2;
+    return streamId;
+  }
+
+  #receive(frame: Frame): void {
+    try {
+      if (frame.type === FRAME_TYPE.data) this.#receiveData(frame);
+      else if (frame.type === FRAME_TYPE.response) this.#receiveResponse(frame);
+      else throw agentBreach('the guest sent a request');
+    } catch (error) {
+      if (error instanceof WireError) {
+        this.session.breach(`the guest sent a malformed message: ${error.message}`, error);
+      } else if (error instanceof WardianError && error.code === 'AGENT_PROTOCOL') {
+        this.session.breach(error.message, error.cause);
+      } else throw error;
+    }
+  }
+
+  #receiveData(frame: Frame): void {
+    const sink = this.#sinks.get(frame.streamId);
+    if (sink?.onData !== undefined) {
+      if ((frame.flags & FRAME_FLAG.noData) === 0) sink.onData(frame.payload as Buffer);
+    } else if (!this.#abandoned.has(frame.streamId)) {
+      throw agentBreach(`the guest sent data on stream ${frame.streamId}, which takes none`);
+    }
+  }
+
+  #receiveResponse({ streamId, payload }: Frame): void {
+    const sink = this.#sinks.get(streamId);
+    if (sink === undefined) {
+      if (this.#abandoned.delete(streamId)) return;
+      throw agentBreach(`the guest answered stream ${streamId}, which awaits no answer`);
+    }
+    const response = decodeMessage(Response, payload);
+    const { status } = response;
+    if (status === undefined || status.code === 0) sink.onResponse(response.payload);
+    else sink.onFailure(agentFailed(sink.what, status.code, status.message));
+    this.#sinks.delete(streamId);
+  }
+
+  #restart(): void {
+    this.#abandoned.clear();
+    this.#failAll(sessionRestarted);
+    this.#onRestart();
+  }
+
+  #finish(error: WardianError | undefined): void {
+    this.#end = { error };
+    this.#failAll((what) => error ?? cancelled(what));
+    this.#resolveEnded(error);
+  }
+
+  #failAll(errorFor: (what: string) => WardianError): void {
+    const sinks = [...this.#sinks.values()];
+    this.#sinks.clear();
+    for (const sink of sinks) sink.onFailure(errorFor(sink.what));
+  }
+}
+
+function cancelled(what: string): WardianError {
+  return new WardianError('CANCELLED', `the request to ${what} was cancelled`);
+}
