@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hasErrno, WardianError } from '../util/errors.ts';
+import { getOwnIdentity, isProcessAlive, type ProcessIdentity } from './process-identity.ts';
+
+/** Between two looks at a lock that somebody holds: Node has no flock(2) that would wake us. */
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 50;
+
+/** Whoever breaks a dead holder's lock may die as well, and so on; nobody has that much bad luck. */
+const MAX_BREAKERS = 4;
+
+export interface LockOptions {
+  signal?: AbortSignal | undefined;
+  /** Gives up after so long; absent: waits as long as the holder lives. */
+  timeoutMs?: number;
+}
+
+export interface FileLock {
+  release(): Promise<void>;
+}
+
+interface Holder extends ProcessIdentity {
+  /** Unique to one holding, so that a dead one is never mistaken for its successor. */
+  readonly token: string;
+}
+
+/**
+ * Takes a lock that one process of this machine holds at a time. A holder that died is recognised by pid,
+ * start time and boot, and its lock is broken. All contenders must share a pid namespace.
+ */
+export async function acquireLock(lockPath: string, options: LockOptions = {}): Promise<FileLock> {
+  const holder: Holder = { ...getOwnIdentity(), token: randomBytes(8).toString('hex') };
+  // The file appears with its content, by link(2): nobody ever reads a lock that does not say whose it is.
+  const draft = `${lockPath}.${holder.token}.new`;
+  await writeFile(draft, JSON.stringify(holder), { flag: 'wx', mode: 0o600 });
+  try {
+    await waitUntilTaken(lockPath, draft, options);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return { release: () => rm(lockPath, { force: true }) };
+}
+
+/** Runs `action` while holding the lock. */
+export async function withLock<T>(
+  lockPath: string,
+  options: LockOptions,
+  action: () => Promise<T>,
+): Promise<T> {
+  const lock = await acquireLock(lockPath, options);
+  try {
+    return await action();
+  } finally {
+    await lock.release();
+  }
+}
+
+async function waitUntilTaken(
+  lockPath: string,
+  draft: string,
+  options: LockOptions,
+): Promise<void> {
+  const deadline = Date.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY);
+  let pauseMs = FIRST_PAUSE_MS;
+  while (!(await tryTake(lockPath, draft))) {
+    const holder = await readHolder(lockPath);
+    if (holder === undefined) continue; // Released between our two calls.
+    if (!isProcessAlive(holder)) {
+      await breakLock(lockPath, holder, options);
+      continue;
+    }
+    if (options.signal?.aborted === true) {
+      throw new WardianError('CANCELLED', `waiting for ${lockPath} was cancelled`);
+    }
+    if (Date.now() > deadline) throw timedOut(lockPath, holder);
+    await delay(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+}
+
+async function tryTake(lockPath: string, draft: string): Promise<boolean> {
+  try {
+    await link(draft, lockPath);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Removes the lock of a dead holder. Only one may do so, and only while the lock is still that holder's:
+ * the right to break is itself a lock, named after the holding that it ends, so a slow second breaker
+ * finds the lock changed and leaves the successor's alone.
+ */
+async function breakLock(lockPath: string, dead: Holder, options: LockOptions): Promise<void> {
+  const breakerPath = `${lockPath}.${dead.token}.broken`;
+  if (breakerPath.split('.broken').length > MAX_BREAKERS + 1) {
+    throw new WardianError('STATE_CORRUPT', `cannot break the lock ${lockPath}`, {
+      hint: 'remove it and the files beside it that begin with its name',
+    });
+  }
+  await withLock(breakerPath, options, async () => {
+    const holder = await readHolder(lockPath);
+    if (holder?.token === dead.token) await rm(lockPath, { force: true });
+  });
+}
+
+async function readHolder(lockPath: string): Promise<Holder | undefined> {
+  let text: string;
+  try {
+    text = await readFile(lockPath, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const holder = parseHolder(text);
+  if (holder !== undefined) return holder;
+  throw new WardianError('STATE_CORRUPT', `the lock ${lockPath} does not say who holds it`, {
+    hint: 'remove that file when no wardian command is running',
+  });
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const { pid, startTime, bootId, token } = JSON.parse(text) as Partial<Holder>;
+    if (!Number.isSafeInteger(pid) || typeof startTime !== 'string') return undefined;
+    if (typeof bootId !== 'string' || !/^[0-9a-f]{16}$/.test(token ?? '')) return undefined;
+    return { pid: pid as number, startTime, bootId, token: token as string };
+  } catch {
+    return undefined; // Not JSON: the caller reports the file.
+  }
+}
+
+function timedOut(lockPath: string, holder: Holder): WardianError {
+  return new WardianError('INTERNAL', `process ${holder.pid} still holds ${lockPath}`, {
+    hint: 'wait for that process to end, or end it',
+  });
+}
