@@ -32,7 +32,8 @@ export function translateRootfsPropagation(word: string | undefined): bigint {
 
 function translateMount(mount: Mount, path: string, bindSource: BindSource): GuestMount {
   const options = parseMountOptions(mount.options ?? []);
-  const destination = posix.join('/', mount.destination);
+  const destination = posix.resolve('/', mount.destination);
+  if (destination === '/') throw invalid(path, 'would cover the root of the container');
   if (options.idMapped || (mount.uidMappings ?? mount.gidMappings ?? []).length > 0) {
     throw unsupported(path, `${destination} asks for mapped user ids, which need a user namespace`);
   }

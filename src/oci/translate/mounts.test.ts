@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Mount } from '../runtime-spec/types.ts';
+import { MS, parseMountOptions } from './mount-options.ts';
+import { translateMounts, translateRootfsPropagation } from './mounts.ts';
+
+const nowhere = () => undefined;
+
+function translate(mount: Mount, bindSource: (source: string) => string | undefined = nowhere) {
+  return translateMounts([mount], bindSource)[0];
+}
+
+test('option words become flags, propagation and data', () => {
+  const cases: [string, bigint, bigint, string][] = [
+    ['nosuid,noexec,nodev,ro', MS.NOSUID | MS.NOEXEC | MS.NODEV | MS.RDONLY, 0n, ''],
+    ['ro,rw', 0n, 0n, ''],
+    ['rw,ro,mode=755,size=64k', MS.RDONLY, 0n, 'mode=755,size=64k'],
+    ['noatime,relatime', MS.RELATIME, 0n, ''],
+    ['strictatime', MS.STRICTATIME, 0n, ''],
+    ['noatime,atime', 0n, 0n, ''],
+    ['rprivate,relatime', MS.RELATIME, MS.PRIVATE | MS.REC, ''],
+    ['shared,rslave', 0n, MS.SLAVE | MS.REC, ''],
+    ['defaults,sync,dirsync,lazytime', MS.SYNCHRONOUS | MS.DIRSYNC | MS.LAZYTIME, 0n, ''],
+    ['nosymfollow,iversion,acl', MS.NOSYMFOLLOW | MS.I_VERSION | MS.POSIXACL, 0n, ''],
+    ['gid=5,ptmxmode=0666', 0n, 0n, 'gid=5,ptmxmode=0666'],
+    ['rro,rnosuid', MS.RDONLY | MS.NOSUID, 0n, ''],
+    ['', 0n, 0n, ''],
+  ];
+  for (const [words, flags, propagation, data] of cases) {
+    const options = parseMountOptions(words.split(','));
+    assert.deepEqual(
+      [options.flags, options.propagation, options.data],
+      [flags, propagation, data],
+      words,
+    );
+  }
+});
+
+test('flags are the numbers of linux/mount.h', () => {
+  const words = 'ro,nosuid,nodev,noexec,sync,mand,dirsync,noatime,nodiratime'.split(',');
+  assert.equal(parseMountOptions(words).flags, 3295n);
+  assert.equal(parseMountOptions(['rbind']).flags, 20480n);
+  assert.equal(parseMountOptions(['rshared']).propagation, (1n << 20n) | 16384n);
+});
+
+test('a mount keeps its words in order and its place absolute', () => {
+  const options = ['nosuid', 'tmpcopyup', 'mode=1777', 'size=1m', 'rprivate'];
+  assert.deepEqual(translate({ destination: 'a/../tmp/', type: 'tmpfs', options }), {
+    destination: '/tmp',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    flags: MS.NOSUID,
+    data: 'mode=1777,size=1m',
+    propagation: MS.PRIVATE | MS.REC,
+    copyUp: true,
+  });
+  assert.equal(translate({ destination: '/../../x', type: 'proc' })?.destination, '/x');
+  assert.equal(translate({ destination: '/c', type: 'cgroup' })?.type, 'cgroup2');
+});
+
+test('binds are refused unless their source is in the guest', () => {
+  const bind = { destination: '/data', type: 'bind', source: '/srv', options: ['rbind', 'ro'] };
+  assert.throws(() => translate(bind), {
+    code: 'SPEC_UNSUPPORTED',
+    message: /^mounts\[0\]: \/srv is a place on the host/,
+  });
+  const mount = translate(bind, (source) => `/shares${source}`);
+  assert.equal(mount?.source, '/shares/srv');
+  assert.equal(mount?.type, '');
+  assert.equal(mount?.flags, MS.BIND | MS.REC | MS.RDONLY);
+  const recursive = { ...bind, options: ['rbind', 'rro'] };
+  assert.throws(() => translate(recursive, (source) => source), { code: 'SPEC_UNSUPPORTED' });
+});
+
+test('what a sandbox cannot mean is refused', () => {
+  const cases: [Mount, string][] = [
+    [{ destination: '/x', type: 'ext4', source: '/dev/sda1' }, 'SPEC_UNSUPPORTED'],
+    [{ destination: '/x', type: 'nfs' }, 'SPEC_UNSUPPORTED'],
+    [{ destination: '/x', type: 'tmpfs', options: ['remount'] }, 'SPEC_UNSUPPORTED'],
+    [{ destination: '/x', type: 'tmpfs', options: ['idmap'] }, 'SPEC_UNSUPPORTED'],
+    [
+      {
+        destination: '/x',
+        type: 'tmpfs',
+        uidMappings: [{ containerID: 0, hostID: 1, size: 1 }],
+      },
+      'SPEC_UNSUPPORTED',
+    ],
+    [{ destination: '/x' }, 'SPEC_INVALID'],
+    [{ destination: '/x/..', type: 'tmpfs' }, 'SPEC_INVALID'],
+    [{ destination: '/x', options: ['bind'] }, 'SPEC_INVALID'],
+    [{ destination: '/x', type: 'proc', options: ['tmpcopyup'] }, 'SPEC_INVALID'],
+    [{ destination: '/x', type: 'tmpfs', options: ['x'.repeat(4096)] }, 'SPEC_INVALID'],
+  ];
+  for (const [mount, code] of cases) {
+    assert.throws(() => translate(mount), { code }, JSON.stringify(mount).slice(0, 80));
+  }
+});
+
+test('the propagation of the root is one word', () => {
+  assert.equal(translateRootfsPropagation(undefined), 0n);
+  assert.equal(translateRootfsPropagation('rslave'), MS.SLAVE | MS.REC);
+  assert.throws(() => translateRootfsPropagation('loud'), { code: 'SPEC_INVALID' });
+});
