@@ -1,0 +1,99 @@
+#!/bin/sh
+# Tests the launcher from outside: `launcher/check.sh <path of the launcher>`.
+set -eu
+launcher=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+expect() { # what, wanted, got
+  if [ "$2" = "$3" ]; then
+    echo "ok   $1"
+  else
+    echo "FAIL $1: wanted '$2', got '$3'"
+    failures=$((failures + 1))
+  fi
+}
+
+run() { # options and program; the report goes to $work/report
+  "$launcher" run "$@" 3>"$work/report"
+}
+
+status_of() { # a field of /proc/self/status as the program sees it
+  field=$1
+  shift
+  run "$@" -- /bin/sed -n "s/^$field:[[:space:]]*//p" /proc/self/status
+}
+
+expect 'no_new_privs is set' 1 "$(status_of NoNewPrivs)"
+expect 'readiness is one byte' R "$(cat "$work/report")"
+expect 'core dumps are off' 0 "$(run -- /bin/sh -c 'ulimit -c')"
+expect 'the environment is empty' '' "$(run -- /usr/bin/env)"
+expect 'the program leads a session' yes "$(run -- /bin/sh -c 'read -r pid _ _ _ _ sid _ < /proc/self/stat; [ "$pid" = "$sid" ] && echo yes')"
+
+(exec 7</dev/null 8</dev/null && run --keep 8 -- /bin/sh -c 'ls /proc/$$/fd' >"$work/fds")
+expect 'other descriptors are closed' '0 1 2 8' "$(tr '\n' ' ' <"$work/fds" | sed 's/ $//')"
+
+run --socket 10="$work/a.sock" --socket 11="$work/b.sock" -- /bin/sh -c 'ls -l /proc/$$/fd' >"$work/sockets"
+expect 'sockets are at their numbers' 2 "$(grep -c ' 1[01] -> socket:' "$work/sockets")"
+expect 'sockets are on disk' yes "$([ -S "$work/a.sock" ] && [ -S "$work/b.sock" ] && echo yes)"
+
+long="$work/$(printf 'd%.0s' $(seq 120))"
+mkdir "$long"
+run --socket 10="$long/agent.sock" -- /bin/true
+expect 'a long path can be listened on' yes "$([ -S "$long/agent.sock" ] && echo yes)"
+
+run --file-limit 4096 -- /bin/sh -c "head -c 100000 /dev/zero >$work/big; :" 2>/dev/null
+expect 'files are bounded' 4096 "$(wc -c <"$work/big")"
+
+expect 'a missing program is reported' 125 "$(run -- /nonexistent 2>/dev/null || echo $?)"
+expect 'with its name' 'Rlauncher: /nonexistent: No such file or directory' "$(cat "$work/report")"
+expect 'options are checked' 125 "$(run --keep 99999999999999999999 -- /bin/true || echo $?)"
+expect 'a socket in the way is reported' 125 "$(run --socket 10="$work/a.sock" -- /bin/true || echo $?)"
+
+# Guest memory: what is saved comes back, and cannot be written any more.
+size=1048576
+memory() { # arguments of `memory`; leaves the memory open as descriptor 9
+  mkfifo "$work/hold" "$work/answer"
+  "$launcher" memory "$@" <"$work/hold" 3>"$work/answer" &
+  holder=$!
+  exec 6>"$work/hold"
+  read -r fd sum <"$work/answer"
+  exec 9<>"/proc/$holder/fd/$fd"
+  exec 6>&-
+  wait "$holder"
+  rm "$work/hold" "$work/answer"
+}
+memory create $size
+printf hello | dd of=/proc/self/fd/9 bs=1 seek=131072 conv=notrunc status=none
+"$launcher" memory save 9 "$work/memory" 3>"$work/saved"
+read -r _ saved <"$work/saved"
+exec 9<&-
+expect 'the file is sparse' yes "$([ "$(du -k "$work/memory" | cut -f1)" -le 64 ] && echo yes)"
+memory load "$work/memory" $size
+expect 'the checksum is the same' "$saved" "$sum"
+expect 'the content is the same' hello "$(dd if=/proc/self/fd/9 bs=1 skip=131072 count=5 status=none)"
+expect 'loaded memory is sealed' refused "$(printf x | dd of=/proc/self/fd/9 conv=notrunc status=none 2>/dev/null || echo refused)"
+exec 9<&-
+printf damaged | dd of="$work/memory" bs=1 seek=131072 conv=notrunc status=none
+memory load "$work/memory" $size
+expect 'damage changes the checksum' yes "$([ "$sum" != "$saved" ] && echo yes)"
+exec 9<&-
+expect 'a wrong size is refused' 125 "$("$launcher" memory load "$work/memory" 65536 3>/dev/null </dev/null || echo $?)"
+expect 'the clock is plausible' yes "$("$launcher" clock 3>&1 | grep -Eq '^[0-9]{6,7}$' && echo yes)"
+
+if [ "$(id -u)" = 0 ] && unshare --mount --net true 2>/dev/null; then
+  jail() {
+    run --isolate --visible /usr --visible /bin --visible /lib --visible /lib64 --visible /sbin \
+      --visible /etc/ld.so.cache --user 1879048192 --group 1879048192 -- "$@"
+  }
+  expect 'user and group are its own' '1879048192 1879048192' "$(jail /bin/sh -c 'echo $(id -u) $(id -g)')"
+  expect 'only what is visible exists' 'bin etc lib lib64 proc sbin usr' "$(jail /bin/ls / | tr '\n' ' ' | sed 's/ $//')"
+  expect 'nothing can be written' refused "$(jail /bin/sh -c 'touch /x /usr/x' 2>/dev/null || echo refused)"
+  expect 'other processes are hidden' 0 "$(jail /bin/sh -c 'ls /proc' | grep -cx 1 || :)"
+  expect 'there is no network' 'lo' "$(jail /bin/sh -c 'cat /proc/self/net/dev' | sed -n 's/^ *\([a-z0-9]*\):.*/\1/p' | tr '\n' ' ' | sed 's/ $//')"
+else
+  echo 'skip isolation: needs root and namespaces'
+fi
+
+[ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }
