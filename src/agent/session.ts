@@ -133,12 +133,14 @@ export class AgentSession {
     if (!this.#corked) {
       this.#corked = true;
       this.#channel.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#channel.uncork();
-      });
+      process.nextTick(() => this.#flush());
     }
     for (const buffer of buffers) this.#channel.write(buffer);
+  }
+
+  #flush(): void {
+    this.#corked = false;
+    this.#channel.uncork();
     if (this.#channel.writableLength > MAX_BACKLOG_BYTES) {
       this.breach(`the guest leaves ${this.#channel.writableLength} bytes unread`);
     }
