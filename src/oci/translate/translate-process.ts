@@ -16,27 +16,27 @@ export interface ProcessSurroundings {
 
 /** Turns a process, a container's first or a later one, into the agent's form. */
 export function translateProcess(
-  process: Process,
+  described: Process,
   { stdin, seccomp }: ProcessSurroundings,
 ): GuestProcess {
-  checkSupported(process);
-  const user = process.user ?? {};
+  checkSupported(described);
+  const user = described.user ?? {};
   return {
-    args: checkArguments(process.args ?? []),
-    env: process.env ?? [],
-    cwd: posix.normalize(process.cwd),
-    terminal: process.terminal ?? false,
-    rows: process.consoleSize?.height ?? 0,
-    columns: process.consoleSize?.width ?? 0,
+    args: checkArguments(described.args ?? []),
+    env: described.env ?? [],
+    cwd: posix.normalize(described.cwd),
+    terminal: described.terminal ?? false,
+    rows: described.consoleSize?.height ?? 0,
+    columns: described.consoleSize?.width ?? 0,
     stdin,
     uid: user.uid ?? 0,
     gid: user.gid ?? 0,
     additionalGids: user.additionalGids ?? [],
     ...(user.umask === undefined ? {} : { umask: user.umask }),
-    capabilities: translateCapabilities(process.capabilities ?? {}),
-    rlimits: translateRlimits(process.rlimits ?? []),
-    noNewPrivileges: process.noNewPrivileges ?? false,
-    ...(process.oomScoreAdj === undefined ? {} : { oomScoreAdjust: process.oomScoreAdj }),
+    capabilities: translateCapabilities(described.capabilities ?? {}),
+    rlimits: translateRlimits(described.rlimits ?? []),
+    noNewPrivileges: described.noNewPrivileges ?? false,
+    ...(described.oomScoreAdj === undefined ? {} : { oomScoreAdjust: described.oomScoreAdj }),
     seccompFilter: seccomp === undefined ? new Uint8Array() : compileOnce(seccomp),
     seccompFlags: seccomp === undefined ? 0 : seccompFlags(seccomp),
   };
