@@ -1,0 +1,43 @@
+import { SandboxerClient } from '../../sandboxer/client.ts';
+import { defineCommand } from '../define-command.ts';
+import { parseTemplate } from '../output/template.ts';
+import { writeJson, writeText } from '../output/write-text.ts';
+
+/** `wardian version`. */
+export const version = defineCommand(
+  {
+    name: 'version',
+    operands: '',
+    maximumOperands: 0,
+    summary: 'show versions',
+    flags: {
+      json: { help: 'print JSON' },
+      format: { short: 'f', value: 'FORMAT', help: 'json, or a template such as {{.Version}}' },
+    },
+  },
+  async ({ flags }, context) => {
+    const client = await SandboxerClient.connectIfRunning(context);
+    client?.close();
+    const versions = {
+      Version: context.version,
+      Node: process.versions.node,
+      Platform: `${process.platform}/${process.arch}`,
+      Sandboxer: client === undefined ? '' : context.version,
+    };
+    if (flags.json || flags.format === 'json') {
+      await writeJson(context.stdout, versions);
+    } else if (flags.format !== undefined) {
+      await writeText(context.stdout, `${parseTemplate(flags.format).render(versions)}\n`);
+    } else {
+      await writeText(
+        context.stdout,
+        `wardian:    ${versions.Version}
+node:       ${versions.Node}
+platform:   ${versions.Platform}
+sandboxer:  ${versions.Sandboxer || 'not running'}
+`,
+      );
+    }
+    return 0;
+  },
+);

@@ -1,0 +1,34 @@
+import { type ErrorCode, WardianError } from '../util/errors.ts';
+import type { CommandContext } from './command.ts';
+import { reportError } from './output/report-error.ts';
+import { writeText } from './output/write-text.ts';
+
+/** Exit codes that podman has for single failures of a verb, where they are not the error's own. */
+export type ExitCodes = Partial<Record<ErrorCode, number>>;
+
+/**
+ * Does something to each target and prints its name (or what `action` returns); a failure is reported and
+ * the others still get their turn. Returns the largest exit code.
+ */
+export async function forEachTarget(
+  context: CommandContext,
+  targets: readonly string[],
+  action: (target: string) => Promise<string | undefined>,
+  exitCodes: ExitCodes = {},
+): Promise<number> {
+  let worst = 0;
+  const outcomes = await Promise.allSettled(targets.map(action));
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome.status === 'fulfilled') {
+      await writeText(context.stdout, `${outcome.value ?? targets[index]}\n`);
+      continue;
+    }
+    const exitCode = await reportError(outcome.reason, context);
+    worst = Math.max(worst, getSpecialExitCode(outcome.reason, exitCodes) ?? exitCode);
+  }
+  return worst;
+}
+
+function getSpecialExitCode(thrown: unknown, exitCodes: ExitCodes): number | undefined {
+  return thrown instanceof WardianError ? exitCodes[thrown.code] : undefined;
+}
