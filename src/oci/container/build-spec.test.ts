@@ -179,3 +179,11 @@ test('labels become annotations, those of the request last', () => {
   const { annotations } = build({ labels: { version: '2' } });
   assert.deepEqual(annotations, { maker: 'us', version: '2' });
 });
+
+test('what would harm further on is refused', () => {
+  for (const hostname of ['', 'a\nb', '-x', 'a'.repeat(65)]) {
+    assert.throws(() => build({ hostname }), { code: 'USAGE', message: /is not a host name$/ });
+  }
+  assert.throws(() => build({ command: ['a\0b'] }), { code: 'SPEC_INVALID' });
+  assert.throws(() => build({}, { workingDirectory: '/\n' }), { code: 'SPEC_INVALID' });
+});

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { WardianError } from '../../util/errors.ts';
+import { checkSpec, HOST_NAME } from '../runtime-spec/parse.ts';
 import type {
   Linux,
   Process,
@@ -49,7 +50,8 @@ export function buildSpec(input: ContainerInput): Spec {
   const { request, image, users } = input;
   const user = resolveUser(request.user ?? image.user, users);
   const hostname = containerHostname(request);
-  return {
+  // Requests come over a socket and images from anywhere: what they bring is checked like any specification.
+  return checkSpec({
     ociVersion: OCI_VERSION,
     root: { path: 'rootfs', readonly: request.readOnly },
     process: buildProcess(input, user, hostname),
@@ -57,15 +59,19 @@ export function buildSpec(input: ContainerInput): Spec {
     mounts: assembleMounts(request),
     annotations: { ...image.labels, ...request.labels },
     linux: buildLinux(request),
-  };
+  } satisfies Spec);
 }
 
-/** What a container calls itself. */
+/** What a container calls itself. Fails with USAGE when that is no host name. */
 export function containerHostname({
   id,
-  hostname,
+  hostname = id.slice(0, SHORT_ID_LENGTH),
 }: Pick<ContainerRequest, 'id' | 'hostname'>): string {
-  return hostname ?? id.slice(0, SHORT_ID_LENGTH);
+  if (HOST_NAME.test(hostname)) return hostname;
+  const shown = JSON.stringify(hostname.slice(0, 80));
+  throw new WardianError('USAGE', `${shown} is not a host name`, {
+    hint: 'use up to 64 letters, digits, dots and hyphens',
+  });
 }
 
 /** Root has the container's capabilities at once, others only as far as a file or set-uid gives them. */

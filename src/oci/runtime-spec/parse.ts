@@ -39,6 +39,9 @@ const MAXIMUM_GROUPS = 65536;
 const MAXIMUM_SMALL_LIST = 1024;
 const MAXIMUM_WORD = 256;
 
+/** What sethostname(2) is given in good faith; at most 64 characters. */
+export const HOST_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
 const word = line(MAXIMUM_WORD);
 const path = matching(/./, 'a path', MAXIMUM_PATH);
 const argument = text(MAXIMUM_ARGUMENT);
@@ -119,7 +122,7 @@ const readSpec = object<Spec>({
   ociVersion: required(matching(/^1\.\d{1,4}\.\d{1,4}/, 'a version 1.x.y', MAXIMUM_WORD)),
   root: optional(object<Root>({ path: required(path), readonly: optional(boolean) })),
   process: optional(readProcess),
-  hostname: optional(matching(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a host name', 64)),
+  hostname: optional(matching(HOST_NAME, 'a host name', 64)),
   domainname: optional(matching(/^[A-Za-z0-9(][A-Za-z0-9._()-]*$/, 'a domain name', 64)),
   mounts: optional(list(readMount, MAXIMUM_MOUNTS)),
   hooks: optional(
@@ -149,7 +152,12 @@ export function parseSpec(json: string): Spec {
       `config.json is larger than ${MAXIMUM_SPEC_LENGTH} bytes`,
     );
   }
-  return readSpec(parseSpecText(json), '');
+  return checkSpec(parseSpecText(json));
+}
+
+/** What `parseSpec` does to a value that is no text any more. */
+export function checkSpec(value: unknown): Spec {
+  return readSpec(value, '');
 }
 
 /** Writes a spec as JSON; `parseSpec` reads it back to the same value. */

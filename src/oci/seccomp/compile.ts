@@ -178,6 +178,8 @@ class ArgumentWriter {
   }
 
   #maskedHalf(offset: number, mask: number, value: number, yes: Label, no: Label): Label {
+    // Most masks are of one half only; the other then needs no look.
+    if (mask === 0) return value === 0 ? yes : no;
     const test = this.#assembler.jump(BPF.JUMP_EQUAL, value, yes, no);
     return this.#assembler.load(offset, this.#assembler.and(mask, test));
   }

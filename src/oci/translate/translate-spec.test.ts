@@ -74,6 +74,8 @@ test('a process keeps its identity, terminal and limits', () => {
       bounding: ['CAP_CHOWN', 'CAP_CHECKPOINT_RESTORE'],
       permitted: ['CAP_CHOWN'],
       effective: ['CAP_CHOWN'],
+      inheritable: ['CAP_KILL', 'CAP_CHOWN'],
+      ambient: ['CAP_KILL', 'CAP_CHOWN'],
     },
     rlimits: [
       { type: 'RLIMIT_NOFILE', soft: 1024n, hard: 2n ** 64n - 1n },
@@ -86,6 +88,7 @@ test('a process keeps its identity, terminal and limits', () => {
   assert.deepEqual([process.uid, process.gid, process.umask], [1000, 100, 0o27]);
   assert.equal(process.capabilities.bounding, (1n << 40n) | 1n);
   assert.equal(process.capabilities.effective, 1n);
+  assert.equal(process.capabilities.ambient, 1n, 'without what is not permitted');
   assert.deepEqual(process.rlimits, [
     { resource: 7, soft: 1024n, hard: 2n ** 64n - 1n },
     { resource: 15, soft: 0n, hard: 1n },
