@@ -1,0 +1,10 @@
+// Read-only image layers: SCSI disks of the sandbox, mounted once and shared by the containers that use them.
+#pragma once
+
+#include "base.h"
+#include "messages.h"
+
+// Mounts a layer unless it is mounted already, and counts its user. Waits for a disk that is still on its way.
+int layers_acquire(const message(Layer) *layer, struct failure *why);
+// Unmounts when the last user has gone.
+void layers_release(uint32_t lun);
