@@ -74,30 +74,21 @@ export class AgentRpc {
     return new Promise((resolve, reject) => {
       if (options.signal?.aborted) throw cancelled(options.what);
       const payload = encodeMessage(CALLS[name].request, request as Record<string, never>);
-      let timer: NodeJS.Timeout | undefined;
-      const abort = (): void => this.abandon(streamId, cancelled(options.what));
-      const settle = (): void => {
-        clearTimeout(timer);
-        options.signal?.removeEventListener('abort', abort);
-      };
+      let lift = (): void => {};
       const streamId = this.open(name, payload, 0, {
         what: options.what,
         onResponse: (bytes) => {
           // Decoded first: a response that cannot be read ends the session, and that fails this call.
           const response = decodeMessage(CALLS[name].response, bytes) as ResponseOf<C>;
-          settle();
+          lift();
           resolve(response);
         },
         onFailure: (error) => {
-          settle();
+          lift();
           reject(error);
         },
       });
-      timer = setTimeout(
-        () => this.abandon(streamId, agentTimeout(options.what, options.timeoutMs)),
-        options.timeoutMs,
-      );
-      options.signal?.addEventListener('abort', abort, { once: true });
+      lift = limitCall(options, (error) => this.abandon(streamId, error));
     });
   }
 
@@ -107,9 +98,8 @@ export class AgentRpc {
     const streamId = this.#takeStreamId();
     const request = encodeMessage(Request, { service: SERVICE, method, payload });
     const type = FRAME_TYPE.request;
-    const frame = encodeFrame({ streamId, type, flags, payload: request });
+    this.session.send(encodeFrame({ streamId, type, flags, payload: request }));
     this.#sinks.set(streamId, sink);
-    this.session.send(frame);
     return streamId;
   }
 
@@ -120,6 +110,12 @@ export class AgentRpc {
     this.#sinks.delete(streamId);
     this.#abandoned.add(streamId);
     sink.onFailure(error);
+  }
+
+  /** Gives up a call because its owner wants no more of it. */
+  cancel(streamId: number): void {
+    const sink = this.#sinks.get(streamId);
+    if (sink !== undefined) this.abandon(streamId, cancelled(sink.what));
   }
 
   close(): void {
@@ -186,6 +182,20 @@ export class AgentRpc {
     this.#sinks.clear();
     for (const sink of sinks) sink.onFailure(errorFor(sink.what));
   }
+}
+
+/** Gives up when the time is over or the caller says so; returns what lifts both limits. */
+function limitCall(
+  { what, timeoutMs, signal }: CallOptions,
+  giveUp: (error: WardianError) => void,
+): () => void {
+  const timer = setTimeout(() => giveUp(agentTimeout(what, timeoutMs)), timeoutMs);
+  const abort = (): void => giveUp(cancelled(what));
+  signal?.addEventListener('abort', abort, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  };
 }
 
 function cancelled(what: string): WardianError {

@@ -1,4 +1,4 @@
-import { WardianError } from '../../util/errors.ts';
+import type { WardianError } from '../../util/errors.ts';
 import { decodeMessage, encodeMessage } from '../../util/protobuf/message.ts';
 import { FRAME_FLAG } from '../../util/ttrpc/frame.ts';
 import { agentBreach } from '../failures.ts';
@@ -113,11 +113,7 @@ class AgentStdio implements StdioStream {
   }
 
   close(): void {
-    const what = 'relay standard streams';
-    this.#rpc.abandon(
-      this.#streamId,
-      new WardianError('CANCELLED', `the request to ${what} was cancelled`),
-    );
+    this.#rpc.cancel(this.#streamId);
   }
 
   #open(options: StdioOptions): number {
