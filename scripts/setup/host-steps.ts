@@ -85,5 +85,5 @@ export async function loadBuiltInImage(directories: Directories): Promise<void> 
   if (busybox === undefined) throw new Error('the guest manifest is missing');
   const { ImageStore } = await import('../../src/image/image-store.ts');
   const { importBuiltInImage } = await import('../../src/image/built-in-image.ts');
-  await importBuiltInImage(await ImageStore.open(directories.data), busybox);
+  await importBuiltInImage(new ImageStore(directories.data), busybox);
 }
