@@ -1,3 +1,5 @@
+import { unsupported } from '../translate/unsupported.ts';
+
 /** linux/bpf_common.h: the few instructions of classic BPF that a seccomp filter needs. */
 export const BPF = {
   LOAD_WORD: 0x20, // BPF_LD | BPF_W | BPF_ABS
@@ -28,11 +30,14 @@ export type Label = number;
 /** Conditional jumps reach 255 instructions ahead; one less leaves room for a detour beside them. */
 const LONGEST_JUMP = 254;
 const INSTRUCTION_BYTES = 8;
+/** BPF_MAXINSNS: the kernel takes no longer program. */
+const MAXIMUM_INSTRUCTIONS = 4096;
 
 /**
  * Writes a program from its end to its beginning, so that every jump, which in classic BPF can only
  * go forward, has its target already. Targets out of reach are reached by an unconditional jump, whose offset
- * has 32 bits. Each method returns the label of what it wrote.
+ * has 32 bits. Each method returns the label of what it wrote, and
+ * fails with SPEC_UNSUPPORTED when the program becomes too long.
  */
 export class BackwardAssembler {
   /** Last instruction first; a label is an index here. */
@@ -88,6 +93,10 @@ export class BackwardAssembler {
   }
 
   #write(code: number, operand: number, jumpTrue = 0, jumpFalse = 0): Label {
+    if (this.#reversed.length === MAXIMUM_INSTRUCTIONS) {
+      const limit = `${MAXIMUM_INSTRUCTIONS} instructions, the most that the kernel takes`;
+      throw unsupported('linux.seccomp', `the filter needs more than ${limit}`);
+    }
     return this.#reversed.push({ code, jumpTrue, jumpFalse, operand }) - 1;
   }
 }

@@ -1,5 +1,4 @@
 import type { Seccomp, SeccompArgument, SeccompFlag } from '../runtime-spec/types.ts';
-import { unsupported } from '../translate/unsupported.ts';
 import { ERRNO, errnoValue, SECCOMP_RETURN } from './actions.ts';
 import { BackwardAssembler, BPF, type Comparison, type Instruction, type Label } from './bpf.ts';
 import { collectRules, type Decision, type RuleSet } from './rules.ts';
@@ -10,9 +9,6 @@ const OFFSET = { NUMBER: 0, ARCHITECTURE: 4, ARGUMENTS: 16 } as const;
 
 /** linux/audit.h. */
 const AUDIT_ARCH = { X86_64: 0xc000003e, I386: 0x40000003 } as const;
-
-/** BPF_MAXINSNS: the kernel takes no longer program. */
-const MAXIMUM_INSTRUCTIONS = 4096;
 
 const FLAG_BITS: Readonly<Record<SeccompFlag, number>> = {
   SECCOMP_FILTER_FLAG_TSYNC: 1,
@@ -37,14 +33,7 @@ export function compileSeccomp(seccomp: Seccomp): Instruction[] {
   const ruleSet = collectRules(seccomp);
   const assembler = new BackwardAssembler();
   const search = writeSearch(assembler, writeRanges(assembler, ruleSet));
-  const program = assembler.finish(writeArchitectureCheck(assembler, seccomp, search));
-  if (program.length > MAXIMUM_INSTRUCTIONS) {
-    throw unsupported(
-      'linux.seccomp',
-      `the filter has ${program.length} instructions, the kernel takes 4096`,
-    );
-  }
-  return program;
+  return assembler.finish(writeArchitectureCheck(assembler, seccomp, search));
 }
 
 /** SECCOMP_FILTER_FLAG_* bits. */

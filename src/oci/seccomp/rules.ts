@@ -36,7 +36,9 @@ export function collectRules(seccomp: Seccomp): RuleSet {
   for (const [index, syscall] of (seccomp.syscalls ?? []).entries()) {
     const rules = rulesOf(syscall, `linux.seccomp.syscalls[${index}]`);
     for (const number of numbersOf(syscall)) {
-      rulesByNumber.set(number, [...(rulesByNumber.get(number) ?? []), ...rules]);
+      const known = rulesByNumber.get(number);
+      if (known === undefined) rulesByNumber.set(number, [...rules]);
+      else known.push(...rules);
     }
   }
   const decisions = new Map<number, Decision>();
