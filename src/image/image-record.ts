@@ -20,13 +20,14 @@ export interface ImageRecord {
   readonly group: string;
 }
 
+export const RECORD_VERSION = 1;
+
 /** What is on disk of a record: all that never changes. Names are in the index. */
 export type StoredRecord = Omit<ImageRecord, 'names' | 'erofsPath'> & {
+  readonly version: typeof RECORD_VERSION;
   /** sha256 of the file system image, which is its name. */
   readonly blob: string;
 };
-
-const VERSION = 1;
 
 export const DIGEST_HEX = /^[0-9a-f]{64}$/;
 
@@ -34,16 +35,16 @@ export const DIGEST_HEX = /^[0-9a-f]{64}$/;
 export const MAX_RECORD_BYTES = 32 * 2 ** 20;
 
 export function formatRecord(record: StoredRecord): string {
-  return `${JSON.stringify({ version: VERSION, ...record })}\n`;
+  return `${JSON.stringify(record)}\n`;
 }
 
 /** Checks what a record on disk must be before anything trusts it; STATE_CORRUPT otherwise. */
 export function parseRecord(value: unknown, expectedId: string): StoredRecord {
-  const record = (value ?? {}) as Partial<StoredRecord> & { version?: unknown };
+  const record = (value ?? {}) as Partial<StoredRecord>;
   const strings = [record.digest, record.passwd, record.group];
   const numbers = [record.createdAtMs, record.loadedAtMs, record.sizeBytes];
   const isWhole =
-    record.version === VERSION &&
+    record.version === RECORD_VERSION &&
     record.id === expectedId &&
     DIGEST_HEX.test(record.blob ?? '') &&
     strings.every((field) => typeof field === 'string') &&

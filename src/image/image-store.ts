@@ -16,7 +16,7 @@ import {
   moveNames,
   resolveReference,
 } from './image-index.ts';
-import type { ImageRecord, StoredRecord } from './image-record.ts';
+import { type ImageRecord, RECORD_VERSION, type StoredRecord } from './image-record.ts';
 import { nameFromUser } from './image-reference.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './limits.ts';
 import { type ImageSource, openImages } from './source/open-source.ts';
@@ -194,6 +194,7 @@ export class ImageStore {
   async #install(index: ImageIndex, image: NewImage, built: BuiltImage): Promise<ImageRecord> {
     const { id, digest, document } = image;
     const record: StoredRecord = {
+      version: RECORD_VERSION,
       id,
       digest,
       blob: built.digest,

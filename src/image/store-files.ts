@@ -78,7 +78,7 @@ export class StoreFiles {
     if (stored.blob !== entry.blob || sizeBytes !== stored.sizeBytes) {
       throw damagedImage(entry.id, `${erofsPath} has ${sizeBytes} bytes, not ${stored.sizeBytes}`);
     }
-    const { blob: _, ...record } = stored;
+    const { blob: _, version: __, ...record } = stored;
     return { ...record, names: entry.names, erofsPath };
   }
 

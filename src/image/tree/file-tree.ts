@@ -16,6 +16,9 @@ export type TreeEntry = Omit<TarEntry, 'content' | 'offset' | 'sizeBytes'>;
 /** As many symbolic links in one path as Linux follows. */
 const MAX_SYMLINKS = 40;
 
+/** Linux reads a symbolic link into one page. */
+const MAX_TARGET_BYTES = 4095;
+
 const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE_MARKER = '.wh..wh..opq';
 
@@ -61,7 +64,7 @@ export class FileTree {
     const parent = this.#makeParent(components, entry.name);
     if (name.startsWith(WHITEOUT_PREFIX)) this.#applyWhiteout(parent, name, entry.name);
     else if (entry.kind === 'hard-link') this.#addHardLink(parent, name, entry);
-    else this.#addInode(parent, name, makeInode(entry, content));
+    else this.#addInode(parent, name, makeInode(entry, content, this.#label));
   }
 
   /** Finds a file by its path inside the image and follows symbolic links, none of which leads out of it. */
@@ -194,13 +197,18 @@ export class FileTree {
   }
 }
 
-function makeInode(entry: TreeEntry, content: ContentReference): Inode {
+function makeInode(entry: TreeEntry, content: ContentReference, label: string): Inode {
   const attributes = readAttributes(entry);
   switch (entry.kind) {
     case 'directory':
       return newDirectory(attributes);
     case 'symlink':
-      return { kind: 'symlink', attributes, target: entry.linkName };
+      // Linux gives every symbolic link this mode, whatever an archive says.
+      return {
+        kind: 'symlink',
+        attributes: { ...attributes, mode: 0o777 },
+        target: checkTarget(entry, label),
+      };
     case 'file':
     case 'hard-link':
       return { kind: 'file', attributes, content };
@@ -212,6 +220,14 @@ function makeInode(entry: TreeEntry, content: ContentReference): Inode {
         minor: entry.deviceMinor,
       };
   }
+}
+
+/** Where it points is harmless: only the guest ever follows it, with the image as its root. */
+function checkTarget({ name, linkName }: TreeEntry, label: string): string {
+  if (linkName !== '' && linkName.length <= MAX_TARGET_BYTES) return linkName;
+  throw invalidImage(
+    `${label}: the symbolic link ${showName(name)} has a target of ${linkName.length} bytes`,
+  );
 }
 
 function newDirectory(attributes: Attributes): Directory {
