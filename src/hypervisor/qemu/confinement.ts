@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { MachineConfig } from '../../machine/machine-config.ts';
+import type { Accelerator } from '../driver.ts';
+import type { Confinement } from './process.ts';
+
+/** Users that machines run as. Above what systemd hands to containers, so nobody else has them. */
+export interface UserRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+export const DEFAULT_USER_RANGE: UserRange = { first: 0x7000_0000, count: 0x0100_0000 };
+
+/** What a dynamically linked QEMU and its firmware need of the system. */
+const SYSTEM_PATHS = ['/usr', '/lib', '/lib64', '/bin', '/etc/ld.so.cache'];
+const KVM_DEVICE = '/dev/kvm';
+
+export interface ConfinementOptions {
+  readonly userRange: UserRange;
+  readonly qemuPath: string;
+  readonly accelerator: Accelerator;
+  /** Folders from which disks may be attached later. */
+  readonly diskDirectories: readonly string[];
+}
+
+/**
+ * The walls around one VMM. Its user is drawn from its id: no register is needed, and with as many users
+ * as there are two machines of one host hardly ever share one.
+ */
+export async function planConfinement(
+  id: string,
+  config: MachineConfig,
+  options: ConfinementOptions,
+): Promise<Confinement | undefined> {
+  const { userRange, accelerator } = options;
+  const uid =
+    userRange.first + (createHash('sha256').update(id).digest().readUInt32BE() % userRange.count);
+  const visiblePaths = listVisiblePaths(config, options);
+  if (accelerator === 'tcg') return { uid, gid: uid, visiblePaths };
+  const device = await stat(KVM_DEVICE);
+  const isOpenToGroup = (device.mode & 0o060) === 0o060 && device.gid !== 0;
+  // A device that only root may open leaves no choice; QEMU's own filter of system calls remains.
+  if (!isOpenToGroup && (device.mode & 0o006) !== 0o006) return undefined;
+  return { uid, gid: uid, deviceGid: device.gid, visiblePaths: [...visiblePaths, KVM_DEVICE] };
+}
+
+function listVisiblePaths(config: MachineConfig, options: ConfinementOptions): string[] {
+  const shares = config.devices.flatMap((device) => (device.kind === 'share' ? [device.path] : []));
+  const boot = [config.boot.kernelPath, config.boot.initramfsPath];
+  const wanted = [options.qemuPath, ...boot, ...options.diskDirectories, ...shares];
+  // What lies in a system folder is visible with it; a mount point cannot be made in a read-only one.
+  const isCovered = (wantedPath: string): boolean =>
+    SYSTEM_PATHS.some((system) => wantedPath.startsWith(`${system}/`));
+  return [
+    ...SYSTEM_PATHS,
+    ...new Set(wanted.map((one) => path.resolve(one)).filter((one) => !isCovered(one))),
+  ];
+}

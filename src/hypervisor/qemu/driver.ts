@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { createGuestMemory } from '../../host/launcher.ts';
+import { getOwnIdentity } from '../../host/process-identity.ts';
+import type { MachineConfig } from '../../machine/machine-config.ts';
+import { Cleanup } from '../../util/cleanup.ts';
+import { WardianError } from '../../util/errors.ts';
+import { chooseAccelerator } from '../accelerator.ts';
+import type {
+  BootRequest,
+  CloneRequest,
+  HypervisorDriver,
+  VirtualMachineRecord,
+} from '../driver.ts';
+import type { DriverOptions, LoadedDriver } from '../driver-options.ts';
+import { buildQemuArguments, getCpuModel, type Start } from './arguments.ts';
+import { type ConfinementOptions, DEFAULT_USER_RANGE, planConfinement } from './confinement.ts';
+import { loadTscKhz } from './host-clock.ts';
+import { findQemu, type QemuInstallation } from './installation.ts';
+import { openMonitor, QemuMachine } from './machine.ts';
+import { probeKvm } from './probe-kvm.ts';
+import { adoptQemu, type QemuStart, startQemu } from './process.ts';
+
+/** Raise it when the command line changes in a way that a saved state does not survive. */
+const LAYOUT_VERSION = 1;
+const NAME = 'qemu';
+
+/** Finds QEMU, chooses the accelerator, and readies the driver. */
+export async function loadQemuDriver(options: DriverOptions): Promise<LoadedDriver> {
+  const qemu = await findQemu(options.vmmPath);
+  const choice = await chooseAccelerator({
+    requested: options.accelerator,
+    cacheDirectory: options.cacheDirectory,
+    vmmFingerprint: qemu.fingerprint,
+    probe: () => probeKvm(qemu.path),
+  });
+  const tscKhz = await loadTscKhz(options.launcherPath, options.cacheDirectory);
+  const driver = createDriver({ options, qemu, tscKhz, accelerator: choice.accelerator });
+  return { driver, choice, version: qemu.version };
+}
+
+interface Setup {
+  readonly options: DriverOptions;
+  readonly qemu: QemuInstallation;
+  readonly tscKhz: number;
+  readonly accelerator: 'kvm' | 'tcg';
+}
+
+function createDriver(setup: Setup): HypervisorDriver {
+  return {
+    name: NAME,
+    accelerator: setup.accelerator,
+    capabilities: { cloning: true, diskHotplug: true, pause: true },
+    fingerprint: computeFingerprint(setup),
+    boot: (request) => boot(setup, request),
+    clone: (request) => clone(setup, request),
+    adopt,
+  };
+}
+
+function computeFingerprint({ qemu, tscKhz, accelerator }: Setup): string {
+  const ingredients = [
+    LAYOUT_VERSION,
+    qemu.fingerprint,
+    accelerator,
+    getCpuModel(accelerator),
+    tscKhz,
+  ];
+  return createHash('sha256').update(JSON.stringify(ingredients)).digest('hex');
+}
+
+async function boot(setup: Setup, request: BootRequest): Promise<QemuMachine> {
+  const cleanup = new Cleanup();
+  try {
+    if (!request.snapshotable) return await start(setup, request, { kind: 'boot' });
+    const memory = await createGuestMemory(setup.options.launcherPath, request.config.memoryBytes);
+    cleanup.defer('guest memory', () => memory.close());
+    return await start(setup, request, { kind: 'boot-snapshotable' }, { memory });
+  } catch (error) {
+    throw await cleanup.fail(error);
+  }
+}
+
+async function clone(setup: Setup, request: CloneRequest): Promise<QemuMachine> {
+  const { memory, statePath } = request.snapshot;
+  const machine = await start(setup, request, { kind: 'clone' }, { memory, statePath });
+  machine.restore();
+  return machine;
+}
+
+interface StartRequest {
+  readonly id: string;
+  readonly directory: string;
+  readonly config: MachineConfig;
+}
+
+async function start(
+  setup: Setup,
+  { id, directory, config }: StartRequest,
+  kind: Start,
+  files: Pick<QemuStart, 'memory' | 'statePath'> = {},
+): Promise<QemuMachine> {
+  const { accelerator, tscKhz, qemu, options } = setup;
+  const argv = buildQemuArguments({
+    qemuPath: qemu.path,
+    accelerator,
+    config,
+    start: kind,
+    tscKhz,
+  });
+  // A template's guest is ours alone, and its VMM has to reach the socket that takes its state.
+  const isConfined =
+    (options.confine ?? process.getuid?.() === 0) && kind.kind !== 'boot-snapshotable';
+  const confinement = isConfined
+    ? await planConfinement(id, config, confinementOptions(setup))
+    : undefined;
+  const { launcherPath } = options;
+  const vmm = await startQemu({ launcherPath, directory, argv, confinement, ...files });
+  const { pid, startTime } = vmm.identity;
+  const record = { driver: NAME, id, pid, pidStartTicks: startTime, directory };
+  try {
+    const monitor = await openMonitor(directory);
+    const memory = kind.kind === 'boot-snapshotable' ? files.memory : undefined;
+    return new QemuMachine({ record, process: vmm, monitor, memory, isConfined });
+  } catch (error) {
+    vmm.kill();
+    throw error;
+  }
+}
+
+function confinementOptions({ options, qemu, accelerator }: Setup): ConfinementOptions {
+  return {
+    userRange: DEFAULT_USER_RANGE,
+    qemuPath: qemu.path,
+    accelerator,
+    diskDirectories: options.diskDirectories,
+  };
+}
+
+async function adopt(record: VirtualMachineRecord): Promise<QemuMachine> {
+  const { pid, pidStartTicks, directory } = record;
+  const identity = { pid, startTime: pidStartTicks, bootId: getOwnIdentity().bootId };
+  const monitor = await openMonitor(directory);
+  const adopted = adoptQemu(identity, monitor.closed);
+  if (adopted === undefined) {
+    monitor.close();
+    throw new WardianError('SANDBOX_DIED', `the virtual machine ${record.id} has ended`);
+  }
+  const isConfined = false; // only chooses the words for a disk that cannot be read
+  const machine = new QemuMachine({
+    record,
+    process: adopted,
+    monitor,
+    memory: undefined,
+    isConfined,
+  });
+  await monitor.execute('query-status');
+  return machine;
+}
