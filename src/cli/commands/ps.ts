@@ -48,6 +48,14 @@ export const ps = defineCommand(
           ['NAMES', ({ name }) => name],
         ],
         toRecord: (container) => toRecord(container, nowMs),
+        toTexts: ({ id, name, command, labels }) => ({
+          ID: isLong ? id : shortenId(id),
+          Names: name,
+          Command: formatCommand(command, isLong),
+          Labels: Object.entries(labels)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(','),
+        }),
         toId: ({ id }) => (isLong ? id : shortenId(id)),
       },
       flags,

@@ -29,9 +29,7 @@ export function renderCompletion(
 function renderBash(entries: readonly CompletionEntry[]): string {
   const cases = entries.map((entry) => {
     const words = [...entry.words, ...listFlags(entry.flags)].join(' ');
-    const names = isListed(entry)
-      ? `\n      names=$(${LISTINGS[entry.completes]} | tr -d '[]')`
-      : '';
+    const names = isListed(entry) ? `\n      names=$(${LISTINGS[entry.completes]})` : '';
     const files = entry.completes === 'file' ? '\n      files=yes' : '';
     return `    ${entry.name})\n      words='${words}'${names}${files}\n      ;;`;
   });
@@ -63,7 +61,7 @@ function renderZsh(entries: readonly CompletionEntry[]): string {
     const words = entry.words.map(quote);
     const lines = [`      flags=(${flags.join(' ')})`, `      words_=(${words.join(' ')})`];
     if (isListed(entry)) {
-      lines.push(`      names=(\${(f)"$(${LISTINGS[entry.completes]} | tr -d '[]')"})`);
+      lines.push(`      names=(\${(f)"$(${LISTINGS[entry.completes]})"})`);
     }
     if (entry.completes === 'file') lines.push('      _files');
     return `    ${entry.name})\n${lines.join('\n')}\n      ;;`;
@@ -101,7 +99,7 @@ function renderFish(entries: readonly CompletionEntry[]): string {
     if (entry.words.length > 0) lines.push(`${behind} -a ${quote(entry.words.join(' '))}`);
     if (isListed(entry)) {
       const listing = LISTINGS[entry.completes].replaceAll("'", '"');
-      lines.push(`${behind} -a '(${listing} | tr -d "[]")'`);
+      lines.push(`${behind} -a '(${listing})'`);
     }
     if (entry.completes === 'file') lines.push(`${behind} -F`);
     for (const [flag, { short, value, help }] of Object.entries(entry.flags)) {

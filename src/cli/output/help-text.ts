@@ -15,6 +15,22 @@ export function renderHelp(spec: CommandSpec): string {
   return `${sections.join('\n\n')}\n`;
 }
 
+/** The help text of a command that has others below it. */
+export function renderGroupHelp(group: CommandSpec, children: readonly CommandSpec[]): string {
+  const rows = children.map(({ name, summary }): [string, string] => [
+    name.slice(group.name.length + 1),
+    summary,
+  ]);
+  return `wardian ${group.name}: ${group.summary}
+
+usage:
+  wardian ${group.name} COMMAND [flags]
+
+commands:
+${renderColumns(rows)}
+`;
+}
+
 /** The help text of `wardian` itself. */
 export function renderOverview(): string {
   const verbs = VERBS.map(({ name, summary }): [string, string] => [name, summary]);

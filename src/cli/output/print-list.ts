@@ -7,8 +7,10 @@ export interface List<T> {
   readonly items: readonly T[];
   /** Heads of the columns and what an item has in each. */
   readonly columns: readonly (readonly [head: string, cell: (item: T) => string])[];
-  /** An item as JSON and templates see it. */
+  /** An item as JSON has it. */
   toRecord(item: T): object;
+  /** What templates see otherwise: texts where JSON has lists. */
+  toTexts?(item: T): object;
   /** What `--quiet` prints. */
   toId(item: T): string;
 }
@@ -49,7 +51,9 @@ export async function printList<T>(
 
 function renderTemplate<T>(format: string, list: List<T>, flags: ListFlags): string {
   const template = parseTemplate(format);
-  const lines = list.items.map((item) => template.render(list.toRecord(item)));
+  const lines = list.items.map((item) =>
+    template.render({ ...list.toRecord(item), ...list.toTexts?.(item) }),
+  );
   if (!template.isTable) return lines.map((line) => `${line}\n`).join('');
   const header = template.fields.map((field) => field.toUpperCase());
   return renderTable(
