@@ -1,4 +1,4 @@
-import { readFileSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -10,7 +10,6 @@ const ENTRIES = { wardian: 'src/cli/main.ts', sandboxer: 'src/sandboxer/main.ts'
  * JavaScript. Whitespace and dead code go, names stay, so that a stack trace can be read.
  */
 export async function bundle(root: string): Promise<void> {
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   for (const [name, entry] of Object.entries(ENTRIES)) {
     const target = path.join(root, 'dist', `${name}.cjs`);
     const temporary = `${target}.${process.pid}`;
@@ -24,8 +23,7 @@ export async function bundle(root: string): Promise<void> {
       minifySyntax: true,
       minifyWhitespace: true,
       legalComments: 'none',
-      logLevel: 'warning',
-      define: { WARDIAN_VERSION: JSON.stringify(version) },
+      logLevel: 'silent',
     });
     renameSync(temporary, target);
   }

@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly onStatus?: (line: string) => void;
   /** What a failure says beside the program's last words. */
   readonly hint?: string;
+  /** The program is killed after so long; absent: it may take for ever. */
+  readonly timeoutMs?: number;
   /** Exit codes that are no failure; 0 alone when absent. */
   readonly goodExitCodes?: readonly number[];
 }
@@ -44,6 +46,9 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     stdio,
     ...(options.directory === undefined ? {} : { cwd: options.directory }),
     env: options.environment ?? process.env,
+    ...(options.timeoutMs === undefined
+      ? {}
+      : { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
   });
   const output: string[] = [];
   const lastWords: string[] = [];

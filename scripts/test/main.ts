@@ -12,6 +12,8 @@ import { addTally, emptyTally, formatTally, type Tally } from './tally.ts';
 
 /** The longest that one unit test may take: it is a hang, not a test, beyond that. */
 const UNIT_TIMEOUT_MS = 120_000;
+/** Compilers and linters; C tests with sanitizers are the slowest. */
+const COMMAND_TIMEOUT_MS = 300_000;
 /** Integration tests boot machines by emulation. */
 const INTEGRATION_TIMEOUT_MS = 600_000;
 /** Processes may take this long to leave after the last test. */
@@ -101,7 +103,7 @@ function command(title: string, argv: readonly string[]): Stage {
     kind: 'unit',
     run: async () => {
       try {
-        await run(argv, { directory: root });
+        await run(argv, { directory: root, timeoutMs: COMMAND_TIMEOUT_MS });
         return oneCheck([]);
       } catch (error) {
         if (!(error instanceof CommandFailed)) throw error;

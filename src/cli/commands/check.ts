@@ -1,5 +1,8 @@
 import path from 'node:path';
 import { examineHost, type HostFinding } from '../../host/host-report.ts';
+import { loadDriver } from '../../hypervisor/registry.ts';
+import { toWardianError } from '../../util/errors.ts';
+import type { CommandContext } from '../command.ts';
 import { defineCommand } from '../define-command.ts';
 import { writeJson, writeText } from '../output/write-text.ts';
 
@@ -13,15 +16,7 @@ export const check = defineCommand(
     flags: { json: { help: 'print JSON' } },
   },
   async ({ flags }, context) => {
-    const built = path.dirname(context.sandboxerPath);
-    const findings = await examineHost({
-      root: '/',
-      directories: context.directories,
-      uid: process.getuid?.() ?? -1,
-      nodeVersion: process.versions.node,
-      searchPath: context.environment['PATH'] ?? '',
-      builtFiles: [context.sandboxerPath, path.join(built, 'launcher')],
-    });
+    const findings = await examine(context);
     const canRun = findings.every((finding) => finding.status !== 'missing');
     if (flags.json) await writeJson(context.stdout, { canRun, findings });
     else await writeText(context.stdout, renderFindings(findings, canRun));
@@ -29,7 +24,47 @@ export const check = defineCommand(
   },
 );
 
-/** One line a finding, and below it what to do. */
+async function examine(context: CommandContext): Promise<HostFinding[]> {
+  const launcherPath = path.join(path.dirname(context.sandboxerPath), 'launcher');
+  const host = await examineHost({
+    root: '/',
+    directories: context.directories,
+    uid: process.getuid?.() ?? -1,
+    nodeVersion: process.versions.node,
+    searchPath: context.environment['PATH'] ?? '',
+    builtFiles: [context.sandboxerPath, launcherPath],
+  });
+  // Without QEMU or the launcher no probe guest can run, and the host's findings say so already.
+  const canProbe = host.every(
+    ({ subject, status }) => status !== 'missing' || (subject !== 'qemu' && subject !== 'build'),
+  );
+  return canProbe ? [...host, await examineAccelerator(launcherPath, context)] : host;
+}
+
+/** Which accelerator a sandbox would get; where the signs for KVM are good a probe guest has the last word. */
+async function examineAccelerator(
+  launcherPath: string,
+  { directories, environment }: CommandContext,
+): Promise<HostFinding> {
+  const subject = 'accelerator';
+  try {
+    const { choice } = await loadDriver('qemu', {
+      launcherPath,
+      cacheDirectory: directories.cache,
+      diskDirectories: [],
+      accelerator: environment['WARDIAN_ACCEL'],
+    });
+    const text = `${choice.accelerator}: ${choice.reason}`;
+    if (choice.accelerator === 'kvm') return { subject, status: 'ok', text };
+    const remedy = 'nothing needs to be done: guests are emulated, which is slower';
+    return { subject, status: 'warn', text, remedy };
+  } catch (thrown) {
+    const { message, hint } = toWardianError(thrown);
+    return { subject, status: 'missing', text: message, remedy: hint ?? 'see the messages above' };
+  }
+}
+
+/** One line a finding, below it what to do, and a verdict at the end. */
 export function renderFindings(findings: readonly HostFinding[], canRun: boolean): string {
   const width = Math.max(...findings.map((finding) => finding.subject.length));
   const lines = findings.flatMap(({ subject, status, text, remedy }) => [
