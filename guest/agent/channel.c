@@ -2,6 +2,7 @@
 
 #include "base.h"
 #include "loop.h"
+#include "uevents.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@ enum {
     READ_SIZE = 64 * 1024,
     ROOM_BYTES = 128 * 1024,       // output of containers is queued below this
     PAUSE_BYTES = 1024 * 1024,     // above this no more requests are read
+    PORT_TIMEOUT_MS = 10 * 1000,   // without its port the agent is of no use
     KEEP_CAPACITY = 256 * 1024,    // an empty queue that once was larger gives its memory back
 };
 
@@ -122,13 +124,20 @@ static int port_device(char *path, size_t size) {
     return result;
 }
 
-int channel_open_port(const struct channel_events *events) {
+// The driver makes its ports some time after it was loaded.
+static int try_to_open_port(const void *argument) {
     char path[280];
-    handle = *events;
+    (void)argument;
     int error = port_device(path, sizeof path);
     if (error) return error;
     channel = (struct watch){.fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC), .ready = channel_ready};
-    if (channel.fd < 0) return -errno;
+    return channel.fd < 0 ? -errno : 0;
+}
+
+int channel_open_port(const struct channel_events *events) {
+    handle = *events;
+    int error = uevents_try_until(try_to_open_port, NULL, PORT_TIMEOUT_MS);
+    if (error) return error;
     struct pollfd state = {.fd = channel.fd, .events = POLLIN | POLLOUT};
     connected = poll(&state, 1, 0) >= 0 && !(state.revents & POLLHUP);
     return watch_channel();

@@ -1,16 +1,13 @@
 #include "layers.h"
 
 #include "container.h"
-#include "loop.h"
 #include "settings.h"
+#include "uevents.h"
 
 #include <dirent.h>
-#include <linux/netlink.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 // From plugging in on the host to a mounted disk takes some milliseconds; beyond this it will not come.
@@ -38,37 +35,17 @@ static int find_device(uint32_t lun, char *device, size_t size) {
     return entry ? 0 : -ENOENT;
 }
 
-static int try_to_mount(const message(Layer) *layer, const char *path) {
+struct layer_mount {
+    const message(Layer) *layer;
+    const char *path;
+};
+
+static int try_to_mount(const void *argument) {
+    const struct layer_mount *wanted = argument;
     char device[280];
-    int error = find_device(layer->lun, device, sizeof device);
+    int error = find_device(wanted->layer->lun, device, sizeof device);
     if (error) return error;
-    return mount(device, path, layer->type, MS_RDONLY, layer->data) < 0 ? -errno : 0;
-}
-
-static int open_events(void) {
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
-    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-        close(fd);
-        fd = -1;
-    }
-    return fd < 0 ? -errno : fd;
-}
-
-// The kernel announces every device; each announcement is a reason to look again.
-static int wait_and_mount(const message(Layer) *layer, const char *path) {
-    char event[2048];
-    AUTO_CLOSE int events = open_events();
-    if (events < 0) return events;
-    int64_t deadline = loop_now_ms() + DISK_TIMEOUT_MS;
-    for (;;) {
-        int error = try_to_mount(layer, path);
-        int64_t left = deadline - loop_now_ms();
-        if ((error != -ENOENT && error != -ENXIO) || left <= 0) return error;
-        struct pollfd state = {.fd = events, .events = POLLIN};
-        poll(&state, 1, (int)left);
-        while (recv(events, event, sizeof event, 0) > 0) continue;
-    }
+    return mount(device, wanted->path, wanted->layer->type, MS_RDONLY, wanted->layer->data) < 0 ? -errno : 0;
 }
 
 static int mount_layer(const message(Layer) *layer, struct failure *why) {
@@ -77,8 +54,8 @@ static int mount_layer(const message(Layer) *layer, struct failure *why) {
     struct stat status;
     if (settings.is_test) return stat(path, &status) < 0 ? fail_errno(why, errno, "no layer %u", layer->lun) : 0;
     if (mkdir(path, 0700) < 0 && errno != EEXIST) return fail_errno(why, errno, "cannot make %s", path);
-    int error = try_to_mount(layer, path);
-    if (error == -ENOENT || error == -ENXIO) error = wait_and_mount(layer, path);
+    struct layer_mount wanted = {layer, path};
+    int error = uevents_try_until(try_to_mount, &wanted, DISK_TIMEOUT_MS);
     return error ? fail_errno(why, error, "cannot mount disk %u as %.32s", layer->lun, layer->type) : 0;
 }
 

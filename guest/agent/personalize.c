@@ -17,10 +17,9 @@ enum { ENTROPY_MIN_BYTES = 32, ENTROPY_MAX_BYTES = 512, MAC_SIZE = 6, INTERFACES
 
 // Mixed in and credited, then used at once: without the second step the generator would go on as in every other clone.
 static int seed(struct span entropy) {
-    struct { struct rand_pool_info info; uint8_t bytes[ENTROPY_MAX_BYTES]; } pool;
-    pool.info.entropy_count = (int)entropy.size * 8;
-    pool.info.buf_size = (int)entropy.size;
-    memcpy((uint8_t *)&pool + sizeof pool.info, entropy.data, entropy.size);
+    // The kernel's struct rand_pool_info: credited bits, bytes, then the bytes themselves.
+    struct { int bits, size; uint8_t bytes[ENTROPY_MAX_BYTES]; } pool = {(int)entropy.size * 8, (int)entropy.size, {0}};
+    memcpy(pool.bytes, entropy.data, entropy.size);
     AUTO_CLOSE int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
     int error = fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0 ? -errno : 0;
     explicit_bzero(&pool, sizeof pool);
