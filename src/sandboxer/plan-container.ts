@@ -1,4 +1,4 @@
-import type { ImageStore } from '../image/image-store.ts';
+import type { ImageRecord } from '../image/image-record.ts';
 import { buildSpec, containerHostname } from '../oci/container/build-spec.ts';
 import { NO_NETWORK, networkFiles } from '../oci/container/network-files.ts';
 import { formatSpec } from '../oci/runtime-spec/parse.ts';
@@ -10,14 +10,13 @@ import type { RunRequest } from './api.ts';
 
 const DEFAULT_STOP_SIGNAL = 15;
 
-/** Decides everything about a container before anything is done: image, specification, guest operations, machine. */
-export async function planContainer(
+/** Decides everything about a container before anything is done: specification, guest operations, machine. */
+export function planContainer(
   asked: RunRequest,
   name: string,
-  images: ImageStore,
+  image: ImageRecord,
   logPath: string,
-): Promise<ContainerPlan> {
-  const image = await images.find(asked.image);
+): ContainerPlan {
   const request = { ...asked, name };
   const spec = buildSpec({ request, image: image.config, users: image });
   const guest = translateSpec(spec, {

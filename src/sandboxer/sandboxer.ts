@@ -27,6 +27,7 @@ import {
   type StartingProcess,
 } from './container-registry.ts';
 import { describeContainer, getRequest, summarizeContainer } from './describe-container.ts';
+import { findImage } from './find-image.ts';
 import { followLogs } from './follow-logs.ts';
 import { planContainer } from './plan-container.ts';
 import { planExec } from './plan-exec.ts';
@@ -56,7 +57,12 @@ export class Sandboxer {
     const { name, release } = this.registry.reserve(id, request.name);
     try {
       await this.registry.whileStarting(id, async (onProgress) => {
-        const plan = await planContainer(request, name, this.#images, this.getLogPath(id));
+        const image = await findImage(
+          this.#images,
+          request.image,
+          this.#services.guest.busyboxPath,
+        );
+        const plan = planContainer(request, name, image, this.getLogPath(id));
         const options = signal === undefined ? { onProgress } : { onProgress, signal };
         const sandbox = await startSandbox(this.#services, plan, options);
         return this.#toAttachable(this.addSandbox(sandbox));
