@@ -2,6 +2,9 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Disk, MachineConfig } from '../machine/machine-config.ts';
 
+/** What the guest's kernel and agent print: every driver writes it to this file in the machine's folder, bounded. */
+export const CONSOLE_LOG = 'console.log';
+
 /** How a VMM runs guest code. */
 export type Accelerator = 'kvm' | 'tcg';
 

@@ -1,9 +1,8 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
+import { CONSOLE_LOG } from '../driver.ts';
 
-/** What the guest's kernel prints. */
-export const CONSOLE_LOG = 'console.log';
 /** What QEMU and the launcher complain about. */
 export const VMM_LOG = 'vmm.log';
 /** Enough for a kernel panic with its trace. */

@@ -10,8 +10,9 @@ import {
   type ProcessIdentity,
 } from '../../host/process-identity.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
+import { CONSOLE_LOG } from '../driver.ts';
 import { INHERITED_FD } from './arguments.ts';
-import { CONSOLE_LOG, VMM_LOG } from './machine-log.ts';
+import { VMM_LOG } from './machine-log.ts';
 
 export const QMP_SOCKET = 'qmp.sock';
 export const AGENT_SOCKET = 'agent.sock';

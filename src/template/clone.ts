@@ -1,0 +1,67 @@
+import { AgentClient, type AgentClientOptions } from '../agent/agent-client.ts';
+import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import type { Guest } from './guest.ts';
+import { describeSandboxMachine, makeShareDirectory } from './machine.ts';
+import type { SizeClass } from './size-class.ts';
+import type { Template } from './template.ts';
+
+export interface SandboxMachine {
+  readonly machine: VirtualMachine;
+  readonly agent: AgentClient;
+}
+
+interface StartRequest {
+  readonly driver: HypervisorDriver;
+  readonly id: string;
+  /** An empty folder for the machine. */
+  readonly directory: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Starts a sandbox's machine from a template. Requests may be sent to the agent at once: its offer is known,
+ * so they wait in the channel until the guest runs.
+ */
+export async function cloneSandboxMachine(
+  request: StartRequest & { readonly template: Template },
+): Promise<SandboxMachine> {
+  const { driver, template, id, directory, signal } = request;
+  const { size, snapshot, nonce } = template;
+  const share = await makeShareDirectory(directory);
+  const machine = await driver.clone({
+    id,
+    directory,
+    snapshot,
+    config: describeSandboxMachine(size, snapshot.config.boot, share),
+    ...(signal && { signal }),
+  });
+  return await connectAgent(machine, { knownNonce: nonce });
+}
+
+/** Boots a sandbox's machine from its kernel; requests to the agent wait until it has come up. */
+export async function bootSandboxMachine(
+  request: StartRequest & { readonly guest: Guest; readonly size: SizeClass },
+): Promise<SandboxMachine> {
+  const { driver, guest, size, id, directory, signal } = request;
+  const share = await makeShareDirectory(directory);
+  const machine = await driver.boot({
+    id,
+    directory,
+    snapshotable: false,
+    config: describeSandboxMachine(size, guest.boot, share),
+    ...(signal && { signal }),
+  });
+  return await connectAgent(machine, {});
+}
+
+async function connectAgent(
+  machine: VirtualMachine,
+  options: AgentClientOptions,
+): Promise<SandboxMachine> {
+  try {
+    return { machine, agent: AgentClient.start(await machine.openAgentChannel(), options) };
+  } catch (error) {
+    await machine.kill();
+    throw error;
+  }
+}
