@@ -6,6 +6,8 @@
 #include <pb_encode.h>
 #include <string.h>
 
+const char *check_context = "";
+
 static int hex_digit(int c) {
     return isdigit(c) ? c - '0' : tolower(c) - 'a' + 10;
 }

@@ -5,10 +5,13 @@
 #include "../frame.h"
 #include "../messages.h"
 
+// Said with a check that fails: what was looked at.
+extern const char *check_context;
+
 #define CHECK(condition)                                                                    \
     do {                                                                                    \
         if (!(condition)) {                                                                 \
-            fprintf(stderr, "%s:%d: %s is not true\n", __FILE__, __LINE__, #condition);     \
+            fprintf(stderr, "%s:%d: %s is not true %s\n", __FILE__, __LINE__, #condition, check_context); \
             exit(1);                                                                        \
         }                                                                                   \
     } while (0)

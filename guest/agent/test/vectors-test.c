@@ -143,7 +143,7 @@ static void check_host_frame(const struct vector *vector) {
 static void check_vector(const struct vector *vector) {
     const char *kind = vector_value(vector, "kind");
     bool from_host = strcmp(vector_value(vector, "from"), "host") == 0;
-    fprintf(stderr, "\r%-60s\r", vector->name);
+    check_context = vector->name;
     if (strcmp(kind, "frame") != 0) {
         check_marker(vector, strcmp(kind, "offer") == 0);
         return;

@@ -1,0 +1,69 @@
+// The only program in the containers of the black-box test: says what it sees, and does what it is told.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int look(void) {
+    char host[64] = "", cwd[256] = "", byte;
+    struct stat status;
+    gethostname(host, sizeof host);
+    printf("pid=%d uid=%u gid=%u host=%s cwd=%s\n", getpid(), getuid(), getgid(), host, getcwd(cwd, sizeof cwd) ? cwd : "?");
+    printf("umask=%03o nnp=%d\n", umask(0), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    printf("descriptors=%d\n", fcntl(3, F_GETFD) < 0 && fcntl(4, F_GETFD) < 0);
+    printf("outside=%d\n", stat("/work", &status) == 0 || stat("/run/layers", &status) == 0);
+    printf("root-writable=%d\n", open("/new", O_WRONLY | O_CREAT, 0600) >= 0);
+    int masked = open("/secret", O_RDONLY);
+    printf("masked=%d\n", masked >= 0 && read(masked, &byte, 1) == 0);
+    int injected = open("/etc/injected", O_RDONLY);
+    printf("injected=%d\n", injected >= 0 && read(injected, &byte, 1) == 1 && byte == '!');
+    printf("copied-up=%d\n", stat("/full/of/files", &status) == 0 && status.st_uid == 7);
+    return 0;
+}
+
+static int copy_input(void) {
+    char buffer[65536];
+    for (ssize_t count; (count = read(0, buffer, sizeof buffer)) > 0;) {
+        for (ssize_t done = 0, more; done < count; done += more) {
+            more = write(1, buffer + done, (size_t)(count - done));
+            if (more < 0) return 1;
+        }
+    }
+    return 0;
+}
+
+static int flood(size_t size) {
+    char buffer[4096];
+    for (size_t done = 0; done < size; done += sizeof buffer) {
+        for (size_t i = 0; i < sizeof buffer; i++) buffer[i] = (char)((done + i) / 1000);
+        if (write(1, buffer, sizeof buffer) != sizeof buffer) return 1;
+    }
+    return 0;
+}
+
+static int terminal(void) {
+    struct winsize size = {0};
+    ioctl(0, TIOCGWINSZ, &size);
+    printf("tty=%d rows=%u columns=%u foreground=%d\n", isatty(0) && isatty(1) && isatty(2), size.ws_row, size.ws_col,
+           tcgetpgrp(0) == getpgrp());
+    return 0;
+}
+
+int main(int count, char **arguments) {
+    const char *what = count > 1 ? arguments[1] : "look";
+    if (strcmp(what, "exit") == 0) return atoi(arguments[2]);
+    if (strcmp(what, "cat") == 0) return copy_input();
+    if (strcmp(what, "flood") == 0) return flood(strtoul(arguments[2], NULL, 10));
+    if (strcmp(what, "terminal") == 0) return terminal();
+    if (strcmp(what, "environment") == 0) return puts(getenv("MARK")) < 0;
+    if (strcmp(what, "sleep") == 0) for (;;) pause();
+    if (strcmp(what, "orphan") == 0) return fork() == 0 ? copy_input() + (int)sleep(600) : (puts("bye") < 0);
+    return look();
+}
