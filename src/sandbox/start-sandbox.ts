@@ -54,7 +54,11 @@ export async function startSandbox(
   const cleanup = new Cleanup();
   try {
     const directory = await makeDirectory(services, plan, cleanup);
-    const { machine, agent, templateKey } = await startMachine(services, plan, directory, options);
+    let sandbox: Sandbox | undefined;
+    const { machine, agent, templateKey } = await startMachine(services, plan, directory, {
+      ...options,
+      onSessionRestarted: () => sandbox?.reconnect(),
+    });
     cleanup.defer('virtual machine', () => machine.kill());
     const state = describeState(services, plan, machine, templateKey);
     const saved = writeSandboxState(directory, { ...state, status: 'created' });
@@ -64,7 +68,8 @@ export async function startSandbox(
     await startContainer(plan, machine, agent, io);
     await saved;
     await writeSandboxState(directory, state);
-    return new Sandbox({ directory, state, machine, agent, io, log });
+    sandbox = new Sandbox({ directory, state, machine, agent, io, log });
+    return sandbox;
   } catch (error) {
     throw await cleanup.fail(error);
   }
@@ -87,7 +92,7 @@ async function startMachine(
   services: SandboxServices,
   plan: ContainerPlan,
   directory: string,
-  options: StartOptions,
+  options: StartOptions & { readonly onSessionRestarted: () => void },
 ): Promise<Machine> {
   const { driver, templates, guest } = services;
   const place = { id: plan.id, directory: path.join(directory, 'machine') };

@@ -16,6 +16,8 @@ interface StartRequest {
   /** An empty folder for the machine. */
   readonly directory: string;
   readonly signal?: AbortSignal;
+  /** See AgentClientOptions. */
+  readonly onSessionRestarted?: () => void;
 }
 
 /**
@@ -25,7 +27,7 @@ interface StartRequest {
 export async function cloneSandboxMachine(
   request: StartRequest & { readonly template: Template },
 ): Promise<SandboxMachine> {
-  const { driver, template, id, directory, signal } = request;
+  const { driver, template, id, directory, signal, onSessionRestarted } = request;
   const { size, snapshot, nonce } = template;
   const share = await makeShareDirectory(directory);
   const machine = await driver.clone({
@@ -35,14 +37,17 @@ export async function cloneSandboxMachine(
     config: describeSandboxMachine(size, snapshot.config.boot, share),
     ...(signal && { signal }),
   });
-  return await connectAgent(machine, { knownNonce: nonce });
+  return await connectAgent(machine, {
+    knownNonce: nonce,
+    ...(onSessionRestarted && { onSessionRestarted }),
+  });
 }
 
 /** Boots a sandbox's machine from its kernel; requests to the agent wait until it has come up. */
 export async function bootSandboxMachine(
   request: StartRequest & { readonly guest: Guest; readonly size: SizeClass },
 ): Promise<SandboxMachine> {
-  const { driver, guest, size, id, directory, signal } = request;
+  const { driver, guest, size, id, directory, signal, onSessionRestarted } = request;
   const share = await makeShareDirectory(directory);
   const machine = await driver.boot({
     id,
@@ -51,7 +56,10 @@ export async function bootSandboxMachine(
     config: describeSandboxMachine(size, guest.boot, share),
     ...(signal && { signal }),
   });
-  return await connectAgent(machine, {});
+  return await connectAgent(
+    machine,
+    onSessionRestarted === undefined ? {} : { onSessionRestarted },
+  );
 }
 
 async function connectAgent(
