@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+/** Where one run of the benchmark keeps everything; `isRoot` decides which peers can take part. */
+export interface Workspace {
+  readonly directory: string;
+  /** In namespaces of our own: what is mounted, listens or runs there ends with the run. */
+  readonly isolated: boolean;
+}
+
+const WORKSPACE_VARIABLE = 'WARDIAN_BENCH_WORKSPACE';
+const CONTROL_GROUPS = '/sys/fs/cgroup';
+
+/**
+ * What the first process of the namespaces does: a /run of its own for the engines' sockets and states, and no hybrid
+ * hierarchy with controllers (crun refuses those). The shell stays, because it reaps orphans and Node does not.
+ */
+const NAMESPACE_SCRIPT = `
+mount -t tmpfs -o mode=755 run /run || exit 1
+if [ -s ${CONTROL_GROUPS}/unified/cgroup.controllers ]; then umount ${CONTROL_GROUPS}/unified; fi
+"$@"
+exit $?`;
+
+/** The workspace when this process was started by `runInWorkspace`. */
+export function findWorkspace(
+  environment: Record<string, string | undefined>,
+): Workspace | undefined {
+  const directory = environment[WORKSPACE_VARIABLE];
+  return directory ? { directory, isolated: process.getuid?.() === 0 } : undefined;
+}
+
+/**
+ * Runs this program again in a workspace, as root in mount and process namespaces of its own, and clears everything
+ * away afterwards, even when that process is killed. Resolves with its exit code.
+ */
+export async function runInWorkspace(argv: readonly string[]): Promise<number> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'wardian-bench-'));
+  try {
+    await chmod(directory, 0o711); // Virtual machines may run as other users, and pass through it.
+    const isRoot = process.getuid?.() === 0;
+    const [file, ...rest] = isRoot ? [...namespaceCommand(), ...argv] : argv;
+    // Node reads these certificates at every start, for 35 ms and more.
+    const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
+    const child = spawn(file as string, rest, {
+      stdio: 'inherit',
+      env: { ...environment, [WORKSPACE_VARIABLE]: directory },
+    });
+    // Ctrl-C reaches the child too, which then ends in good order; a plain kill takes it along.
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', () => child.kill('SIGKILL'));
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code ?? 1;
+  } finally {
+    await removeWorkspace(directory);
+  }
+}
+
+/** Kills the whole namespace when `unshare` dies, so that nothing outlives the run. */
+export function namespaceCommand(): string[] {
+  const namespaces = ['--mount', '--propagation', 'private', '--pid', '--mount-proc'];
+  const script = ['/bin/sh', '-c', NAMESPACE_SCRIPT, 'wardian-bench'];
+  return ['unshare', ...namespaces, '--fork', '--kill-child', '--', ...script];
+}
+
+/** Name of the control group under which the peers' containers go, in whatever hierarchies there are. */
+export function controlGroupName({ directory }: Workspace): string {
+  return path.basename(directory);
+}
+
+async function removeWorkspace(directory: string): Promise<void> {
+  const name = path.basename(directory);
+  const hierarchies = existsSync(CONTROL_GROUPS) ? readdirSync(CONTROL_GROUPS) : [];
+  for (const hierarchy of ['', ...hierarchies]) {
+    removeControlGroup(path.join(CONTROL_GROUPS, hierarchy, name));
+  }
+  await rm(directory, { recursive: true, force: true });
+}
+
+function removeControlGroup(group: string): void {
+  if (!existsSync(group)) return;
+  for (const entry of readdirSync(group, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeControlGroup(path.join(group, entry.name));
+  }
+  rmdirSync(group);
+}
