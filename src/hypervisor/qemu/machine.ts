@@ -165,8 +165,8 @@ export class QemuMachine implements VirtualMachine {
     const complaint = await readLogTail(directory, VMM_LOG);
     if (this.#failure !== '') return [this.#failure, complaint].filter(Boolean).join('; ');
     if (this.#wasKilled) return 'it was ended by Wardian';
-    if (this.#shutdownReason === 'guest-shutdown') return 'the guest powered off';
-    if (this.#shutdownReason === 'guest-reset') return 'the guest restarted';
+    // A microvm cannot be switched off: a guest that powers off resets it, and -no-reboot makes that the end.
+    if (this.#shutdownReason.startsWith('guest-')) return 'the guest powered off';
     const how = describeEnd(exitCode, signal, this.#monitor.greeted);
     return complaint === '' ? how : `${how}: ${complaint}`;
   }

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { MachineConfig } from '../../machine/machine-config.ts';
+import { buildQemuArguments, type QemuPlan } from './arguments.ts';
+
+const config: MachineConfig = {
+  cpus: 2,
+  memoryBytes: 512 * 1024 * 1024,
+  boot: { kernelPath: '/k', initramfsPath: '/i', acpi: true, parameters: ['extra=1'] },
+  devices: [
+    { kind: 'agent-port' },
+    { kind: 'scsi-controller' },
+    { kind: 'network', id: 'net0', backend: { kind: 'none' } },
+    { kind: 'share', tag: 'wardian', path: '/run/a,b' },
+    { kind: 'random' },
+  ],
+};
+
+function plan(changes: Partial<QemuPlan>): QemuPlan {
+  const qemuPath = '/usr/bin/qemu';
+  return {
+    qemuPath,
+    accelerator: 'tcg',
+    config,
+    start: { kind: 'boot' },
+    tscKhz: 2_600_000,
+    ...changes,
+  };
+}
+
+/** Every value that follows an option. */
+function valuesOf(argv: string[], option: string): string[] {
+  return argv.flatMap((word, index) => (word === option ? [argv[index + 1] ?? ''] : []));
+}
+
+describe('the command line of QEMU', () => {
+  it('boots under TCG', () => {
+    assert.deepEqual(buildQemuArguments(plan({})), [
+      '/usr/bin/qemu',
+      '-M',
+      'microvm,rtc=on,pit=on,pcie=off,usb=off,graphics=off,x-option-roms=off,acpi=on,auto-kernel-cmdline=off',
+      ...['-accel', 'tcg,tb-size=16', '-cpu', 'max,-erms,-fsrm', '-m', '512M', '-smp', '2'],
+      ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+      ...['-global', 'virtio-mmio.force-legacy=false'],
+      ...['-chardev', 'socket,id=qmp,fd=10,server=on,wait=off', '-mon', 'chardev=qmp,mode=control'],
+      ...['-add-fd', 'fd=4,set=1', '-chardev', 'file,id=console,path=/dev/fdset/1,append=on'],
+      ...['-serial', 'chardev:console', '-chardev', 'socket,id=agent,fd=11,server=on,wait=off'],
+      ...['-device', 'virtio-serial-device,max_ports=2'],
+      ...['-device', 'virtserialport,chardev=agent,name=wardian.agent'],
+      ...['-device', 'virtio-scsi-device,id=scsi,num_queues=1'],
+      ...['-netdev', 'hubport,id=net0,hubid=0', '-device', 'virtio-net-device,netdev=net0'],
+      '-fsdev',
+      'local,id=wardian,path=/run/a,,b,security_model=none,multidevs=remap',
+      ...['-device', 'virtio-9p-device,fsdev=wardian,mount_tag=wardian'],
+      ...['-object', 'rng-builtin,id=random', '-device', 'virtio-rng-device,rng=random'],
+      ...['-kernel', '/k', '-initrd', '/i', '-append'],
+      'console=ttyS0 quiet panic=-1 reboot=t no_timer_check noreplace-smp tsc=reliable tsc_early_khz=2600000 norandmaps extra=1',
+      '-sandbox',
+      'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+    ]);
+  });
+
+  it('leaves the tricks of emulation out under KVM', () => {
+    const argv = buildQemuArguments(plan({ accelerator: 'kvm' }));
+    assert.deepEqual(valuesOf(argv, '-accel'), ['kvm']);
+    assert.deepEqual(valuesOf(argv, '-cpu'), ['host']);
+    assert.deepEqual(valuesOf(argv, '-append'), ['console=ttyS0 quiet panic=-1 reboot=t extra=1']);
+  });
+
+  it('shares the memory of a template to be, and keeps a clone from changing it', () => {
+    const template = buildQemuArguments(plan({ start: { kind: 'boot-snapshotable' } }));
+    const clone = buildQemuArguments(plan({ start: { kind: 'clone' } }));
+    const memory = 'memory-backend-file,id=mem,size=512M,mem-path=/proc/self/fd/5,share=';
+    assert.ok(template.includes(`${memory}on`));
+    assert.ok(clone.includes(`${memory}off`));
+    assert.deepEqual(valuesOf(clone, '-incoming'), ['defer']);
+    assert.deepEqual(valuesOf(clone, '-kernel'), []);
+  });
+
+  it('gives template and clone the same devices in the same order', () => {
+    const template = buildQemuArguments(plan({ start: { kind: 'boot-snapshotable' } }));
+    const clone = buildQemuArguments(plan({ start: { kind: 'clone' } }));
+    assert.deepEqual(valuesOf(clone, '-device'), valuesOf(template, '-device'));
+    assert.equal(valuesOf(clone, '-M')[0], valuesOf(template, '-M')[0]);
+  });
+
+  it('lets a kernel without ACPI find its devices on the kernel command line', () => {
+    const boot = { ...config.boot, acpi: false };
+    const argv = buildQemuArguments(plan({ config: { ...config, boot } }));
+    assert.match(valuesOf(argv, '-M')[0] ?? '', /acpi=off,auto-kernel-cmdline=on/);
+  });
+});
