@@ -18,7 +18,7 @@ static int look(void) {
     printf("pid=%d uid=%u gid=%u host=%s cwd=%s\n", getpid(), getuid(), getgid(), host, getcwd(cwd, sizeof cwd) ? cwd : "?");
     printf("umask=%03o nnp=%d\n", umask(0), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
     printf("descriptors=%d\n", fcntl(3, F_GETFD) < 0 && fcntl(4, F_GETFD) < 0);
-    printf("outside=%d\n", stat("/work", &status) == 0 || stat("/run/layers", &status) == 0);
+    printf("outside=%d\n", stat("/usr", &status) == 0 || stat("/run/layers", &status) == 0);
     printf("root-writable=%d\n", open("/new", O_WRONLY | O_CREAT, 0600) >= 0);
     int masked = open("/secret", O_RDONLY);
     printf("masked=%d\n", masked >= 0 && read(masked, &byte, 1) == 0);
