@@ -46,7 +46,7 @@ export const exec = defineCommand(execSpec, async (parsed, context) => {
       const { execIds } = await current.call('inspect', { container });
       return execIds.includes(execId) ? { pid: 0 } : undefined;
     },
-  });
+  }).then(() => {});
   return joinProcess(context, {
     client,
     started,

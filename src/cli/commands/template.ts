@@ -1,8 +1,14 @@
+import path from 'node:path';
+import { loadDriver } from '../../hypervisor/registry.ts';
+import { loadGuest } from '../../template/guest.ts';
+import { TemplateStore } from '../../template/template-store.ts';
 import { parseCpus, parseSize } from '../arguments/values.ts';
 import type { CommandContext } from '../command.ts';
 import { withSandboxer } from '../connect.ts';
 import { type DescribedCommand, defineCommand } from '../define-command.ts';
 import { dispatch } from '../dispatch.ts';
+import { formatAge, formatSize, formatTime, shortenId } from '../output/human.ts';
+import { LIST_FLAGS, printList } from '../output/print-list.ts';
 import { writeJson, writeText } from '../output/write-text.ts';
 
 const create = defineCommand(
@@ -31,7 +37,91 @@ const create = defineCommand(
   },
 );
 
-const children: readonly DescribedCommand[] = [create];
+const ls = defineCommand(
+  {
+    name: 'template ls',
+    operands: '',
+    maximumOperands: 0,
+    summary: 'list templates',
+    flags: LIST_FLAGS,
+  },
+  async ({ flags }, context) => {
+    const templates = await withTemplates(context, (store) => store.list());
+    const nowMs = Date.now();
+    await printList(
+      context,
+      {
+        items: templates,
+        columns: [
+          ['KEY', ({ key }) => shortenId(key)],
+          ['CPUS', ({ size }) => String(size.cpus)],
+          ['MEMORY', ({ size }) => `${size.memoryBytes / 2 ** 20} MiB`],
+          ['CREATED', ({ createdAtMs }) => formatAge(createdAtMs, nowMs)],
+          ['DISK', ({ diskBytes }) => formatSize(diskBytes)],
+          ['STATE', ({ isCurrent }) => (isCurrent ? 'current' : 'outdated')],
+        ],
+        toRecord: ({ key, size, createdAtMs, diskBytes, isCurrent }) => ({
+          Key: key,
+          Cpus: size.cpus,
+          Memory: size.memoryBytes,
+          Created: formatTime(createdAtMs),
+          Disk: diskBytes,
+          Current: isCurrent,
+        }),
+        toId: ({ key }) => key,
+      },
+      flags,
+    );
+    return 0;
+  },
+);
+
+const prune = defineCommand(
+  {
+    name: 'template prune',
+    operands: '',
+    maximumOperands: 0,
+    summary: 'remove templates that nothing will use again',
+    flags: {
+      all: { short: 'a', help: 'every one; they are made again when they are needed' },
+      json: { help: 'print JSON' },
+    },
+  },
+  async ({ flags }, context) => {
+    const keys = await withTemplates(context, (store) => store.prune({ all: flags.all }));
+    if (flags.json) await writeJson(context.stdout, keys);
+    else await writeText(context.stdout, keys.map((key) => `${key}\n`).join(''));
+    return 0;
+  },
+);
+
+/** The cache of templates needs no sandboxer to be looked at; what makes one outdated is the driver and the guest. */
+async function withTemplates<T>(
+  { directories, environment, sandboxerPath }: CommandContext,
+  action: (store: TemplateStore) => Promise<T>,
+): Promise<T> {
+  const launcherPath = path.join(path.dirname(sandboxerPath), 'launcher');
+  const { driver } = await loadDriver('qemu', {
+    launcherPath,
+    cacheDirectory: directories.cache,
+    diskDirectories: [],
+    accelerator: environment['WARDIAN_ACCEL'],
+  });
+  const store = new TemplateStore({
+    cacheDirectory: directories.cache,
+    runtimeDirectory: directories.runtime,
+    driver,
+    guest: await loadGuest(directories.cache),
+    launcherPath,
+  });
+  try {
+    return await action(store);
+  } finally {
+    await store.close();
+  }
+}
+
+const children: readonly DescribedCommand[] = [ls, create, prune];
 
 /** `wardian template`: its subcommands. */
 export const template: DescribedCommand = Object.assign(

@@ -7,13 +7,13 @@ import { connect } from '../connect.ts';
 import { createProgressLine } from '../output/progress-line.ts';
 import { DEFAULT_DETACH_KEYS, DetachFilter, parseDetachKeys } from './detach-keys.ts';
 import { enterRawMode } from './raw-mode.ts';
-import { catchEndingSignals, proxySignals } from './signals.ts';
+import { catchEndingSignals, proxySignals, type SignalWatch } from './signals.ts';
 
 export interface JoinOptions {
   readonly client: SandboxerClient;
   readonly request: AttachRequest;
   /** The call that starts the process, sent just before; not given for one that runs already. */
-  readonly started?: Promise<unknown>;
+  readonly started?: Promise<void>;
   /** The process has a terminal. */
   readonly terminal: boolean;
   readonly detachKeys: string | undefined;
@@ -26,11 +26,13 @@ export async function joinProcess(context: CommandContext, options: JoinOptions)
   const session = openSession(context, options);
   const undo: (() => void)[] = [() => session.close()];
   try {
-    await options.started;
-    const interrupted = takeSignals(context, options, session, undo);
+    const signals = watchSignals(context, options, session);
+    undo.push(() => signals.stop());
+    const interrupted = await Promise.race([options.started, signals.caught]);
+    if (typeof interrupted === 'number') return interrupted;
     if (options.terminal) followTerminalSize(context, options.request, session, undo);
     if (options.request.stdin) feedStdin(context, options.terminal, keys, session, undo);
-    const end = await Promise.race([session.done, interrupted]);
+    const end = await Promise.race([session.done, signals.caught]);
     return typeof end === 'number' ? end : getExitCode(end);
   } finally {
     for (const step of undo.reverse()) step();
@@ -62,23 +64,17 @@ function openSession(context: CommandContext, options: JoinOptions): AttachSessi
 }
 
 /** Without a terminal signals go to the process; with one Ctrl-C is a key, and a signal is for us. */
-function takeSignals(
+function watchSignals(
   context: CommandContext,
   options: JoinOptions,
   session: AttachSession,
-  undo: (() => void)[],
-): Promise<number> {
-  if (!options.terminal && options.proxySignals) {
-    const { container, execId } = options.request;
-    const target = execId === undefined ? { container } : { container, execId };
-    undo.push(
-      proxySignals(context.signals, (signal) => session.call('kill', { ...target, signal })),
-    );
-    return new Promise(() => {});
-  }
-  const { caught, stop } = catchEndingSignals(context.signals);
-  undo.push(stop);
-  return caught;
+): SignalWatch {
+  if (options.terminal || !options.proxySignals) return catchEndingSignals(context.signals);
+  const { container, execId } = options.request;
+  const target = execId === undefined ? { container } : { container, execId };
+  return proxySignals(context.signals, options.started ?? Promise.resolve(), (signal) =>
+    session.call('kill', { ...target, signal }),
+  );
 }
 
 /** Tells the process the size of our terminal, now (it may have changed during the start) and when it changes. */

@@ -10,36 +10,58 @@ const PROXIED_SIGNALS: readonly NodeJS.Signals[] = [
 /** What ends a command that does not pass signals on. */
 const ENDING_SIGNALS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'];
 
+export interface SignalWatch {
+  /** Fulfilled with the exit code that belongs to a signal that ends the command line: 128 and its number. */
+  readonly caught: Promise<number>;
+  stop(): void;
+}
+
 /**
- * Passes signals on. When that fails because the process is gone, signals mean again what they always do, so that
- * a second Ctrl-C ends us. Returns how to stop.
+ * Passes signals on once the process is there; until then those that usually end a command end this one. When
+ * passing on fails because the process is gone, signals mean again what they always do, so that a second Ctrl-C
+ * ends us.
  */
 export function proxySignals(
   source: SignalSource,
+  started: Promise<unknown>,
   send: (signal: number) => Promise<unknown>,
-): () => void {
-  const listener = (name: NodeJS.Signals): void => {
-    send(constants.signals[name]).catch(() => stop()); // Said by whoever waits for the process.
-  };
-  const stop = (): void => {
-    for (const name of PROXIED_SIGNALS) source.off(name, listener);
-  };
-  for (const name of PROXIED_SIGNALS) source.on(name, listener);
-  return stop;
+): SignalWatch {
+  let isStarted = false;
+  const running = started.then(() => {
+    isStarted = true;
+  });
+  running.catch(() => {}); // Whoever waits for the start says why it failed.
+  return watchSignals(source, PROXIED_SIGNALS, (name, watch) => {
+    if (!isStarted && ENDING_SIGNALS.includes(name)) return true;
+    running.then(() => send(constants.signals[name])).catch(() => watch.stop());
+    return false;
+  });
 }
 
-/** Resolves with the exit code that belongs to the first ending signal: 128 and its number. */
-export function catchEndingSignals(source: SignalSource): {
-  caught: Promise<number>;
-  stop: () => void;
-} {
-  let listener: (name: NodeJS.Signals) => void = () => {};
+/** Notices the signals that end a command, so that it can tidy up first. */
+export function catchEndingSignals(source: SignalSource): SignalWatch {
+  return watchSignals(source, ENDING_SIGNALS, () => true);
+}
+
+/** Listens to signals; `isEnd` says of each whether it ends the command line. */
+function watchSignals(
+  source: SignalSource,
+  names: readonly NodeJS.Signals[],
+  isEnd: (name: NodeJS.Signals, watch: SignalWatch) => boolean,
+): SignalWatch {
+  let resolveCaught: (exitCode: number) => void = () => {};
   const caught = new Promise<number>((resolve) => {
-    listener = (name) => resolve(128 + constants.signals[name]);
+    resolveCaught = resolve;
   });
-  for (const name of ENDING_SIGNALS) source.on(name, listener);
-  const stop = (): void => {
-    for (const name of ENDING_SIGNALS) source.off(name, listener);
+  const listener = (name: NodeJS.Signals): void => {
+    if (isEnd(name, watch)) resolveCaught(128 + constants.signals[name]);
   };
-  return { caught, stop };
+  const watch: SignalWatch = {
+    caught,
+    stop: () => {
+      for (const name of names) source.off(name, listener);
+    },
+  };
+  for (const name of names) source.on(name, listener);
+  return watch;
 }

@@ -81,7 +81,7 @@ async function call(method: string, request: unknown): Promise<unknown> {
           hint: 'load it first',
         });
       }
-      if (run.image === 'slow') await new Promise((resolve) => setTimeout(resolve, 200));
+      if (run.image === 'slow') await new Promise((resolve) => setTimeout(resolve, 1000));
       writeFileSync(requestPath(run.id), JSON.stringify(run));
       return { id: run.id, name: run.name ?? 'fake', warnings: [] };
     }
@@ -107,7 +107,7 @@ async function call(method: string, request: unknown): Promise<unknown> {
 async function attach(request: AttachRequest, stream: ServerStream): Promise<ExitReport> {
   stream.send(STREAM_KIND.progress, 0, Buffer.from('getting ready'));
   for (let tries = 0; loadRequest(request.container) === undefined; tries++) {
-    if (tries > 100) throw new WardianError('CONTAINER_NOT_FOUND', 'no such container');
+    if (tries > 1000) throw new WardianError('CONTAINER_NOT_FOUND', 'no such container');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const [verb = '', argument = ''] = loadRequest(request.container)?.command ?? [];
