@@ -72,10 +72,17 @@ test('processes are started in host only, tests excepted', () => {
 });
 
 test('globals of the process are for entry points, and comments may speak of them', () => {
-  const text = `// process.env\nconst home = process.env['HOME'];\nprocess.exitCode = 1;`;
-  assert.deepEqual(check({ 'cli/b.ts': text, 'sandboxer/main.ts': text, 'sandboxer/b.ts': text }), [
-    'sandboxer/b.ts:2: process.env belongs in an entry point',
-  ]);
+  const text = `// process.env\nconst home = process.env['HOME'];\nprocess.exitCode = 1;\nimport './console.ts';`;
+  assert.deepEqual(
+    check({
+      'cli/b.ts': text,
+      'cli/console.ts': '',
+      'sandboxer/main.ts': text,
+      'sandboxer/b.ts': text,
+      'sandboxer/console.ts': 'console.log(1);',
+    }),
+    ['sandboxer/b.ts:2: process.env belongs in an entry point'],
+  );
 });
 
 test('a file that is too long is told', () => {

@@ -20,7 +20,7 @@ const PRIVATE_FOLDERS = ['hypervisor/qemu'];
 const MOST_LINES = 500;
 
 /** Names of the process that only an entry point may touch; others are given what they need. */
-const PROCESS_GLOBALS = /\bprocess\.(?:exit|argv|env)\b|\bconsole\./g;
+const PROCESS_GLOBALS = /\bprocess\.(?:exit|argv|env)\b|\bconsole\.\w+(?=\()/g;
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
 const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
 

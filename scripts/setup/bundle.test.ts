@@ -21,6 +21,7 @@ function runBundle(): string {
   return execFileSync(process.execPath, [path.join(directory, 'tool.cjs'), 'word'], {
     encoding: 'utf8',
     cwd: '/',
+    stdio: 'pipe',
   });
 }
 

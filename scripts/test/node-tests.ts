@@ -65,19 +65,28 @@ export async function runTests({
       `  skipped  ${where(event)} (${skip === true || skip === '' ? 'no reason given' : skip})\n`,
     );
   });
+  const failedFiles = new Set<string>();
+  const complaints = new Map<string, string[]>();
   stream.on('test:fail', (event: TestEvent) => {
+    failedFiles.add(event.file ?? event.name);
     // The parent of a failed test fails with it: one failure, told once.
     if (event.details.error?.failureType === 'subtestsFailed') return;
     tally.failed++;
     write(`  FAILED   ${where(event)}\n${indent(describeError(event.details.error))}\n`);
   });
-  // What tests print themselves explains the failures among them.
-  stream.on('test:stderr', (event: { message: string }) => write(event.message));
+  stream.on('test:stderr', ({ file, message }: { file?: string; message: string }) => {
+    complaints.set(file ?? '', [...(complaints.get(file ?? '') ?? []), message]);
+  });
   await new Promise<void>((resolve, reject) => {
     stream.once('end', resolve);
     stream.once('error', reject);
     stream.resume();
   });
+  for (const file of failedFiles) {
+    // What the tests of a file print themselves explains the failures among them.
+    const said = complaints.get(file)?.join('').trimEnd() ?? '';
+    if (said !== '') write(`  ${path.relative(root, file)} printed:\n${indent(said)}\n`);
+  }
   return tally;
 }
 
