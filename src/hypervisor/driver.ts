@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Disk, MachineConfig } from '../machine/machine-config.ts';
 
 /** What the guest's kernel and agent print: every driver writes it to this file in the machine's folder, bounded. */
-export const CONSOLE_LOG = 'console.log';
+export const CONSOLE_LOG = 'guest.log';
 
 /** How a VMM runs guest code. */
 export type Accelerator = 'kvm' | 'tcg';
