@@ -81,7 +81,10 @@ test('globals of the process are for entry points, and comments may speak of the
       'sandboxer/b.ts': text,
       'sandboxer/console.ts': 'console.log(1);',
     }),
-    ['sandboxer/b.ts:2: process.env belongs in an entry point'],
+    [
+      'sandboxer/b.ts:2: process.env belongs in an entry point',
+      'sandboxer/console.ts:1: console.log belongs in an entry point',
+    ],
   );
 });
 

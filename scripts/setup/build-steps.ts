@@ -111,7 +111,7 @@ function builtStep(root: string, { title, inputs, outputs, build }: Build): Step
   return {
     title,
     isDone: () => {
-      key = hashFiles(inputs.map((input) => path.join(root, input)));
+      key = hashFiles(root, inputs);
       const isThere = outputs.every((output) => existsSync(path.join(root, output)));
       return isThere && existsSync(keyPath) && readFileSync(keyPath, 'utf8') === key;
     },
@@ -128,10 +128,10 @@ async function make(root: string, folder: string, output: string): Promise<void>
 }
 
 /** One hash over names and contents of files and of everything below folders. */
-function hashFiles(places: readonly string[]): string {
+function hashFiles(root: string, places: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const file of places.flatMap(listFiles)) {
-    hash.update(`${file}\0`).update(readFileSync(file));
+  for (const file of places.flatMap((place) => listFiles(path.join(root, place)))) {
+    hash.update(`${path.relative(root, file)}\0`).update(readFileSync(file));
   }
   return hash.digest('hex');
 }
