@@ -224,9 +224,9 @@ test('on a terminal keys go through raw, and the terminal comes back', terminalT
   const result = await runOnTerminal(
     fake,
     ['run', '-it', 'busybox', 'cat'],
-    [{ type: 'a\u0003b' }, { expect: 'a\u0003b' }, { type: '\u0010' }, { type: '\u0011' }],
+    [{ type: 'a\u0003b\n' }, { expect: 'a\u0003b\n' }, { type: '\u0010' }, { type: '\u0011' }],
   );
-  assert.ok(result.output.includes('a\u0003b'));
+  assert.ok(result.output.includes('a\u0003b\n'), 'no carriage return is added');
   assert.deepEqual(
     { ...result, output: '' },
     { output: '', exitCode: 0, wasRaw: true, isRaw: false },

@@ -48,7 +48,7 @@ export const images = defineCommand(
             ? ([['DIGEST', ({ image }: NamedImage) => image.digest]] as const)
             : []),
           ['IMAGE ID', toId],
-          ['CREATED', ({ image }) => formatAge(image.createdAtMs, nowMs)],
+          ['CREATED', ({ image }) => formatCreation(image, nowMs)],
           ['SIZE', ({ image }) => formatSize(image.sizeBytes)],
         ],
         toRecord: ({ image, repository, tag }) => ({
@@ -70,6 +70,11 @@ export const images = defineCommand(
     return 0;
   },
 );
+
+/** Images that are made to be the same everywhere have no date. */
+function formatCreation({ createdAtMs }: ImageRecord, nowMs: number): string {
+  return createdAtMs === 0 ? 'N/A' : formatAge(createdAtMs, nowMs);
+}
 
 function listNames(image: ImageRecord): NamedImage[] {
   if (image.names.length === 0) return [{ image, repository: NONE, tag: NONE }];

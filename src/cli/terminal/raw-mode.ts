@@ -1,7 +1,8 @@
+import { disableOutputProcessing } from '../../host/terminal-output.ts';
 import type { InputStream } from '../command.ts';
 
 /**
- * Hands every key to the process behind `stdin`, Ctrl-C too. Returns how to give the terminal back, which also
+ * Hands every key to the process behind `stdin`, Ctrl-C too, and its output to the screen as it is. Returns how to give the terminal back, which also
  * happens when this process exits without having done so.
  */
 export function enterRawMode(stdin: InputStream): () => void {
@@ -14,5 +15,6 @@ export function enterRawMode(stdin: InputStream): () => void {
   };
   process.once('exit', restore);
   stdin.setRawMode(true);
+  disableOutputProcessing();
   return restore;
 }

@@ -24,7 +24,8 @@ def set_size(descriptor, rows, columns):
 
 
 def is_raw(descriptor):
-    return not termios.tcgetattr(descriptor)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
+    _, output, _, local, *_ = termios.tcgetattr(descriptor)
+    return not (local & (termios.ICANON | termios.ECHO | termios.ISIG) or output & termios.OPOST)
 
 
 def main():
