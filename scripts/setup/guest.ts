@@ -146,6 +146,7 @@ export function assembleGuest(cacheDirectory: string, agentPath: string): void {
   const { initramfs, manifest } = composeGuest(directory, agentPath);
   store(directory, 'initramfs', initramfs);
   writeAtomically(manifestPath(cacheDirectory), toJson(manifest));
+  removeLeftovers(directory);
   removeOldInitramfs(directory, manifest.distro.initramfs);
 }
 

@@ -12,6 +12,7 @@ import { hostSteps } from './host-steps.ts';
  * Every step knows whether it is done, so an interrupted or repeated set-up does only what is missing.
  */
 const SETUP_FAILED = 125;
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 async function main(): Promise<void> {
   const root = path.resolve(import.meta.dirname, '../..');
@@ -37,6 +38,10 @@ function explain(error: unknown): string {
   }
   return error instanceof Error ? error.message : String(error);
 }
+
+// An orderly exit, so that temporary files go; programs that we run are in our process group and end with us.
+for (const [name, number] of Object.entries(SIGNALS))
+  process.once(name, () => process.exit(128 + number));
 
 main().catch((error: unknown) => {
   process.stderr.write(`wardian: set-up failed: ${explain(error)}\n`);

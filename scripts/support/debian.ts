@@ -124,6 +124,8 @@ export async function openPackage(
   }
   const directory = mkdtempSync(path.join(workDirectory, '.package-'));
   const close = () => rmSync(directory, { recursive: true, force: true });
+  // Half a gigabyte that nobody would miss when a set-up is interrupted.
+  process.once('exit', close);
   try {
     await download(name, directory, report);
     const archive = readdirSync(directory).find((file) => file.endsWith('.deb'));
