@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -21,7 +22,7 @@ const CONTROL_GROUPS = '/sys/fs/cgroup';
  */
 const NAMESPACE_SCRIPT = `
 mount -t tmpfs -o mode=755 run /run || exit 1
-if [ -s ${CONTROL_GROUPS}/unified/cgroup.controllers ]; then umount ${CONTROL_GROUPS}/unified; fi
+if grep -qs . ${CONTROL_GROUPS}/unified/cgroup.controllers; then umount ${CONTROL_GROUPS}/unified; fi
 "$@"
 exit $?`;
 
@@ -38,9 +39,10 @@ export function findWorkspace(
  * away afterwards, even when that process is killed. Resolves with its exit code.
  */
 export async function runInWorkspace(argv: readonly string[]): Promise<number> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'wardian-bench-'));
+  // In lower case, because podman takes it into a reference.
+  const directory = path.join(tmpdir(), `wardian-bench-${randomBytes(4).toString('hex')}`);
+  await mkdir(directory, { mode: 0o711 }); // Virtual machines may run as other users, and pass through it.
   try {
-    await chmod(directory, 0o711); // Virtual machines may run as other users, and pass through it.
     const isRoot = process.getuid?.() === 0;
     const [file, ...rest] = isRoot ? [...namespaceCommand(), ...argv] : argv;
     // Node reads these certificates at every start, for 35 ms and more.

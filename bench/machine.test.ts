@@ -11,6 +11,7 @@ test('the processor is named as the kernel names it', () => {
 test('versions are found in what programs say about themselves', () => {
   assert.equal(parseVersion('QEMU emulator version 7.2.19 (Debian 1:7.2)'), '7.2.19');
   assert.equal(parseVersion('crun version 1.8.1\ncommit: f8a0'), '1.8.1');
+  assert.equal(parseVersion('runsc version 0.0~20221219.0\nspec: 1.0.2'), '20221219');
   assert.equal(parseVersion('runsc version release\n'), 'runsc version release');
 });
 

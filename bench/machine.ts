@@ -23,7 +23,7 @@ export async function describeMachine(accelerator: string): Promise<MachineDescr
     cpu: findCpuModel(readFileSync('/proc/cpuinfo', 'utf8')),
     cores: availableParallelism(),
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    kernel: parseVersion(release()),
     accelerator,
     qemu: await findVersion(['qemu-system-x86_64', '--version']),
     node: process.version.slice(1),
@@ -50,7 +50,9 @@ export async function findVersion(argv: readonly string[]): Promise<string> {
 }
 
 export function parseVersion(text: string): string {
-  return /\d+\.\d+(?:\.\d+)?/.exec(text)?.[0] ?? text.split('\n')[0]?.trim() ?? '';
+  const dated = /\b20\d{6}\b/.exec(text); // a snapshot, whose number says nothing
+  const version = dated ?? /\d+\.\d+(?:\.\d+)?/.exec(text);
+  return version?.[0] ?? text.split('\n')[0]?.trim() ?? '';
 }
 
 export function formatMachine(machine: MachineDescription): string {

@@ -1,0 +1,22 @@
+import { clone } from './clone.ts';
+import { exec, libraryExec } from './exec.ts';
+import { floor } from './floor.ts';
+import { coldBoot, library } from './library.ts';
+import { memory } from './memory.ts';
+import { parallel } from './parallel.ts';
+import type { Row } from './row.ts';
+import { firstRun, run } from './run.ts';
+
+/** In the order of the table. */
+export const ALL_ROWS: readonly Row[] = [
+  clone,
+  library,
+  run,
+  firstRun,
+  coldBoot,
+  exec,
+  libraryExec,
+  parallel,
+  memory,
+  floor,
+];
