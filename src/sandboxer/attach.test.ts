@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ProcessIo, STREAM_START } from '../sandbox/process-io.ts';
+import { type AttachRequest, STREAM_KIND, type StreamKind } from './api.ts';
+import { attachClient } from './attach.ts';
+import type { ServerStream } from './server-connection.ts';
+
+const REQUEST: AttachRequest = { container: 'x', stdin: true, owner: true, from: 'start' };
+
+/** A client's end in memory: what was sent to it, and how it sends. */
+function makeStream() {
+  const sent: string[] = [];
+  const gone = new AbortController();
+  let listener: (kind: StreamKind, offset: number, bytes: Buffer) => void = () => {};
+  const stream: ServerStream = {
+    send: (kind, offset, bytes) => {
+      sent.push(`${kind}@${offset}:${bytes === undefined ? '' : Buffer.from(bytes)}`);
+    },
+    drained: () => Promise.resolve(),
+    onFrame: (take) => {
+      listener = take;
+    },
+    signal: gone.signal,
+    closed: new Promise((resolve) => gone.signal.addEventListener('abort', () => resolve())),
+  };
+  return {
+    stream,
+    sent,
+    say: (kind: StreamKind, offset: number, text = '') => listener(kind, offset, Buffer.from(text)),
+    leave: () => gone.abort(),
+  };
+}
+
+function makeProcess(): ProcessIo {
+  const io = new ProcessIo({ containerId: 'x', execId: '' }, STREAM_START);
+  io.holdForOwner();
+  return io;
+}
+
+test('an owner gets all that came before it, and holds back what it has not written', async () => {
+  const [io, client] = [makeProcess(), makeStream()];
+  io.stdout.push(0, Buffer.from('early '), false);
+  const end = attachClient(io, REQUEST, client.stream);
+  io.stdout.push(6, Buffer.from('late'), false);
+  assert.deepEqual(client.sent, ['1@0:early ', '1@6:late']);
+  assert.equal(io.stdout.oldest, 0);
+  client.say(STREAM_KIND.stdoutAcknowledged, 6);
+  assert.equal(io.stdout.oldest, 6);
+  client.say(STREAM_KIND.stdoutAcknowledged, 1_000_000);
+  assert.equal(io.stdout.oldest, 10);
+  io.end({ exitCode: 3, signal: 0, outOfMemory: false });
+  assert.deepEqual(await end, {
+    kind: 'exited',
+    report: { exitCode: 3, signal: 0, outOfMemory: false },
+  });
+});
+
+test('a client that comes back goes on where it was', async () => {
+  const [io, client] = [makeProcess(), makeStream()];
+  io.stdout.push(0, Buffer.from('0123456789'), false);
+  const from = { stdout: 4, stderr: 0, stdin: 0 };
+  const end = attachClient(io, { ...REQUEST, from }, client.stream);
+  assert.deepEqual(client.sent, ['1@4:456789']);
+  client.leave();
+  assert.deepEqual(await end, { kind: 'lost' });
+});
+
+test('one who looks on sees only what comes, and its stdin is not taken unless it asked', async () => {
+  const [io, client] = [makeProcess(), makeStream()];
+  const taken: string[] = [];
+  io.stdin.connect({ writeStdin: (bytes) => taken.push(String(bytes)), endStdin: () => {} });
+  io.stdout.push(0, Buffer.from('before'), false);
+  const request = { ...REQUEST, owner: false, stdin: false, from: 'now' as const };
+  const end = attachClient(io, request, client.stream);
+  client.say(STREAM_KIND.stdin, 0, 'ignored');
+  io.stdout.push(6, Buffer.from('after'), false);
+  assert.deepEqual([client.sent, taken], [['1@6:after'], []]);
+  client.say(STREAM_KIND.detach, 0);
+  assert.deepEqual(await end, { kind: 'detached' });
+  io.stdout.push(11, Buffer.from('unseen'), false);
+  assert.equal(client.sent.length, 1);
+});
+
+test('stdin goes to the process, and its acknowledgements come back', async () => {
+  const [io, client] = [makeProcess(), makeStream()];
+  const taken: string[] = [];
+  io.stdin.connect({
+    writeStdin: (bytes, offset) => taken.push(`${offset}:${Buffer.from(bytes)}`),
+    endStdin: (offset) => taken.push(`end@${offset}`),
+  });
+  const end = attachClient(io, REQUEST, client.stream);
+  client.say(STREAM_KIND.stdin, 0, 'abc');
+  client.say(STREAM_KIND.stdinEof, 3);
+  assert.deepEqual(taken, ['0:abc', 'end@3']);
+  io.stdin.onAcknowledged(3);
+  assert.deepEqual(client.sent, ['4@3:']);
+  client.leave();
+  await end;
+});
