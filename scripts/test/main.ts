@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { findDirectories } from '../../src/host/directories.ts';
 import { checkSources } from '../check-imports.ts';
@@ -78,14 +78,24 @@ async function inPrivateFolders(action: () => Promise<Tally>): Promise<Tally> {
   Object.assign(process.env, folders, { [RUN_VARIABLE]: runId });
   try {
     const tally = await action();
-    // Images are what the run itself put there.
-    rmSync(folders.WARDIAN_DATA_DIR, { recursive: true });
-    mkdirSync(folders.WARDIAN_DATA_DIR);
+    removeOwnFiles(folders);
     addTally(tally, await runStage(leftoversStage({ runId, directory, before })));
     return tally;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** What the run itself put there, and not a test: images, and tsx's cache of the TypeScript that ran. */
+function removeOwnFiles(folders: { WARDIAN_DATA_DIR: string; TMPDIR: string }): void {
+  const caches = readdirSync(folders.TMPDIR).filter((name) => name.startsWith('tsx-'));
+  for (const folder of [
+    folders.WARDIAN_DATA_DIR,
+    ...caches.map((name) => path.join(folders.TMPDIR, name)),
+  ]) {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  mkdirSync(folders.WARDIAN_DATA_DIR);
 }
 
 async function runStage(stage: Stage): Promise<Tally> {
