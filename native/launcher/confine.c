@@ -25,9 +25,10 @@ static int set_limits(const struct run_options *options) {
 
 // When memory runs out a machine shall die before the process that looks after all of them. Best effort:
 // a container's own limits may forbid the write.
-static void set_oom_score(int score) {
+void set_oom_score(const struct run_options *options) {
+  if (options->oom_score == 0) return;
   char text[16];
-  int length = snprintf(text, sizeof text, "%d", score);
+  int length = snprintf(text, sizeof text, "%d", options->oom_score);
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
   if (write(fd, text, (size_t)length) < 0) errno = 0;
@@ -42,7 +43,6 @@ static int become_user(const struct run_options *options) {
 }
 
 int confine(const struct run_options *options) {
-  if (options->oom_score != 0) set_oom_score(options->oom_score);
   int error = set_limits(options);
   if (error == 0) error = become_user(options);
   if (error != 0) return error;

@@ -13,6 +13,7 @@
 
 // Any folder that is always there may carry the new root until it becomes "/".
 static const char BASE[] = "/proc";
+static const char DESCRIPTORS[] = "/proc/self/fd";
 
 // A detached copy of what is at `path`, so that it can still be reached when BASE is covered.
 static int open_visible(const char *path) {
@@ -109,13 +110,6 @@ static int populate(const struct run_options *options, const struct visible_entr
   return 0;
 }
 
-// subset=pid leaves nothing of the host to read but the machine's own process (it opens /proc/self/fd).
-static int mount_proc(void) {
-  if (mkdir("proc", 0755) != 0) return -errno;
-  unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  return mount("proc", "proc", "proc", flags, "hidepid=invisible,subset=pid") == 0 ? 0 : -errno;
-}
-
 static int enter_new_root(void) {
   if (syscall(SYS_pivot_root, ".", ".") != 0) return -errno;
   if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0) return -errno;
@@ -123,17 +117,63 @@ static int enter_new_root(void) {
   return syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &attributes, sizeof attributes) == 0 ? 0 : -errno;
 }
 
+static int write_file(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  ssize_t length = (ssize_t)strlen(text);
+  int error = write(fd, text, (size_t)length) == length ? 0 : -errno;
+  close(fd);
+  return error;
+}
+
+static int map_own_id(const char *path, unsigned id) {
+  char line[40];
+  int length = snprintf(line, sizeof line, "%u %u 1\n", id, id);
+  return length < 0 ? -EINVAL : write_file(path, line);
+}
+
+// Whoever is not root gets the right to make namespaces from a user namespace, in which there is nobody else.
+// The rights in it go at exec: programs of a user other than root start without.
+static int enter_user_namespace(void) {
+  unsigned uid = geteuid();
+  unsigned gid = getegid();
+  if (unshare(CLONE_NEWUSER) != 0) return -errno;
+  int error = write_file("/proc/self/setgroups", "deny");
+  if (error == 0) error = map_own_id("/proc/self/uid_map", uid);
+  return error != 0 ? error : map_own_id("/proc/self/gid_map", gid);
+}
+
+static int enter_namespaces(void) {
+  int error = geteuid() == 0 ? 0 : enter_user_namespace();
+  if (error != 0) return error;
+  if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET) != 0) return -errno;
+  return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 ? 0 : -errno;
+}
+
 int isolate(const struct run_options *options) {
   struct visible_entry entries[MAX_VISIBLE];
-  if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET) != 0) return -errno;
-  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return -errno;
-  int error = collect(options, entries);
+  int error = enter_namespaces();
   if (error != 0) return error;
+  error = collect(options, entries);
+  if (error != 0) return error;
+  // The VMM opens its inherited descriptors by name; nothing else of /proc is its business.
+  int descriptors = open_visible(DESCRIPTORS);
+  if (descriptors < 0) return descriptors;
   if (mount("tmpfs", BASE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") != 0) {
     return -errno;
   }
   if (chdir(BASE) != 0) return -errno;
   error = populate(options, entries);
-  if (error == 0) error = mount_proc();
+  if (error == 0) error = place_visible(DESCRIPTORS, descriptors);
+  close(descriptors);
   return error != 0 ? error : enter_new_root();
+}
+
+// Says "ok" when this user can be isolated here, after trying it: permissions, limits and security modules all have a say.
+int command_isolation(void) {
+  const struct run_options nothing = {0};
+  int error = isolate(&nothing);
+  if (error == 0 && write(REPORT_FD, "ok\n", 3) == 3) return 0;
+  report_failure("cannot isolate a machine", error);
+  return 125;
 }

@@ -48,7 +48,10 @@ int open_sockets(const struct run_options *options);
 // Closes all descriptors but the standard ones, the report, the sockets and the kept ones.
 int close_others(const struct run_options *options);
 
-// Own namespaces and, as root, an empty root folder in which only the visible paths exist (read-only).
+// Before isolation, which leaves nothing of /proc to write to: a higher score ends this process first when memory runs out.
+void set_oom_score(const struct run_options *options);
+
+// Own namespaces and an empty root folder in which only the visible paths exist (read-only).
 int isolate(const struct run_options *options);
 
 // Limits, user and group, no_new_privs. The last step before exec.
@@ -57,3 +60,4 @@ int confine(const struct run_options *options);
 int command_run(int argc, char **argv);
 int command_memory(int argc, char **argv);
 int command_clock(void);
+int command_isolation(void);

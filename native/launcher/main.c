@@ -32,9 +32,11 @@ int main(int argc, char **argv) {
   if (strcmp(command, "run") == 0) return command_run(argc - 2, argv + 2);
   if (strcmp(command, "memory") == 0) return command_memory(argc - 2, argv + 2);
   if (strcmp(command, "clock") == 0) return command_clock();
+  if (strcmp(command, "isolation") == 0) return command_isolation();
   static const char usage[] =
       "usage: launcher run [option...] -- program [argument...]\n"
       "       launcher memory create BYTES | load FILE BYTES | save FD FILE\n"
-      "       launcher clock\n";
+      "       launcher clock\n"
+      "       launcher isolation\n";
   return write(STDERR_FILENO, usage, sizeof usage - 1) < 0 ? 125 : 2;
 }

@@ -30,6 +30,7 @@ int command_run(int argc, char **argv) {
 
   // The machine outlives its parent's terminal and session. EPERM: it leads a group already.
   if (setsid() < 0 && errno != EPERM) return fail("cannot start a session", errno);
+  set_oom_score(&options);
   if (options.isolate) {
     error = isolate(&options);
     if (error != 0) return fail("cannot isolate the machine", error);
