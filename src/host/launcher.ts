@@ -123,6 +123,17 @@ export async function measureTscKhz(launcherPath: string): Promise<number> {
   throw failed('the launcher did not measure the clock');
 }
 
+/** Tries whether this user may isolate a machine here; undefined when it worked, else the reason. */
+export async function findIsolationObstacle(launcherPath: string): Promise<string | undefined> {
+  try {
+    await startHelper(launcherPath, ['isolation'], []).answer;
+    return undefined;
+  } catch (error) {
+    if (error instanceof WardianError && error.code === 'HYPERVISOR_FAILED') return error.message;
+    throw error;
+  }
+}
+
 /** The launcher holds the memory until we have opened it through /proc: Node cannot receive descriptors. */
 async function takeMemory(
   launcherPath: string,

@@ -10,7 +10,7 @@ export interface DriverOptions {
   readonly accelerator?: string | undefined;
   /** The VMM's program, when it is not where distributions put it. */
   readonly vmmPath?: string;
-  /** False leaves a VMM with the user, the namespaces and the files of its parent. Default: true for root. */
+  /** False leaves a VMM with the user, the namespaces and the files of its parent. Default: true where it is possible. */
   readonly confine?: boolean;
 }
 
@@ -24,6 +24,8 @@ export interface AcceleratorChoice {
 export interface LoadedDriver {
   readonly driver: HypervisorDriver;
   readonly choice: AcceleratorChoice;
+  /** Why VMMs keep the namespaces and the files of their parent; absent: they do not. */
+  readonly unconfined?: string;
   /** The VMM's own words about its version. */
   readonly version: string;
 }

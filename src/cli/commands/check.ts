@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { examineHost, type HostFinding } from '../../host/host-report.ts';
+import type { AcceleratorChoice } from '../../hypervisor/driver-options.ts';
 import { loadDriver } from '../../hypervisor/registry.ts';
 import { toWardianError } from '../../util/errors.ts';
 import type { CommandContext } from '../command.ts';
@@ -38,30 +39,47 @@ async function examine(context: CommandContext): Promise<HostFinding[]> {
   const canProbe = host.every(
     ({ subject, status }) => status !== 'missing' || (subject !== 'qemu' && subject !== 'build'),
   );
-  return canProbe ? [...host, await examineAccelerator(launcherPath, context)] : host;
+  return canProbe ? [...host, ...(await examineDriver(launcherPath, context))] : host;
 }
 
-/** Which accelerator a sandbox would get; where the signs for KVM are good a probe guest has the last word. */
-async function examineAccelerator(
+/** What a sandbox would get here: where the signs for KVM are good a probe guest has the last word. */
+async function examineDriver(
   launcherPath: string,
   { directories, environment }: CommandContext,
-): Promise<HostFinding> {
-  const subject = 'accelerator';
+): Promise<HostFinding[]> {
   try {
-    const { choice } = await loadDriver('qemu', {
+    const { choice, unconfined } = await loadDriver('qemu', {
       launcherPath,
       cacheDirectory: directories.cache,
       diskDirectories: [],
       accelerator: environment['WARDIAN_ACCEL'],
     });
-    const text = `${choice.accelerator}: ${choice.reason}`;
-    if (choice.accelerator === 'kvm') return { subject, status: 'ok', text };
-    const remedy = 'nothing needs to be done: guests are emulated, which is slower';
-    return { subject, status: 'warn', text, remedy };
+    return [describeAccelerator(choice), describeConfinement(unconfined)];
   } catch (thrown) {
     const { message, hint } = toWardianError(thrown);
-    return { subject, status: 'missing', text: message, remedy: hint ?? 'see the messages above' };
+    const remedy = hint ?? 'see the messages above';
+    return [{ subject: 'accelerator', status: 'missing', text: message, remedy }];
   }
+}
+
+function describeAccelerator({ accelerator, reason }: AcceleratorChoice): HostFinding {
+  const finding = { subject: 'accelerator', text: `${accelerator}: ${reason}` };
+  if (accelerator === 'kvm') return { ...finding, status: 'ok' };
+  const remedy = 'nothing needs to be done: guests are emulated, which is slower';
+  return { ...finding, status: 'warn', remedy };
+}
+
+function describeConfinement(unconfined: string | undefined): HostFinding {
+  const subject = 'confinement';
+  if (unconfined === undefined) {
+    return { subject, status: 'ok', text: 'VMMs have namespaces and a root folder of their own' };
+  }
+  return {
+    subject,
+    status: 'warn',
+    text: `VMMs see the files and the network of this user: ${unconfined}`,
+    remedy: 'allow user namespaces (sysctl, AppArmor), or run as root',
+  };
 }
 
 /** One line a finding, below it what to do, and a verdict at the end. */

@@ -18,6 +18,7 @@ const SYSTEM_PATHS = ['/usr', '/lib', '/lib64', '/bin', '/etc/ld.so.cache'];
 const KVM_DEVICE = '/dev/kvm';
 
 export interface ConfinementOptions {
+  readonly isRoot: boolean;
   readonly userRange: UserRange;
   readonly qemuPath: string;
   readonly accelerator: Accelerator;
@@ -25,25 +26,30 @@ export interface ConfinementOptions {
   readonly diskDirectories: readonly string[];
 }
 
-/**
- * The walls around one VMM. Its user is drawn from its id: no register is needed, and with as many users
- * as there are two machines of one host hardly ever share one.
- */
+/** The walls around one VMM. Only root can make it another user; a user namespace does for everyone else. */
 export async function planConfinement(
   id: string,
   config: MachineConfig,
   options: ConfinementOptions,
 ): Promise<Confinement | undefined> {
-  const { userRange, accelerator } = options;
-  const uid =
-    userRange.first + (createHash('sha256').update(id).digest().readUInt32BE() % userRange.count);
+  const { isRoot, accelerator } = options;
+  const user = isRoot ? { user: drawUser(id, options.userRange) } : {};
   const visiblePaths = listVisiblePaths(config, options);
-  if (accelerator === 'tcg') return { uid, gid: uid, visiblePaths };
+  if (accelerator === 'tcg') return { ...user, visiblePaths };
+  // Who is not root keeps the groups that let us open the device.
+  if (!isRoot) return { visiblePaths: [...visiblePaths, KVM_DEVICE] };
   const device = await stat(KVM_DEVICE);
   const isOpenToGroup = (device.mode & 0o060) === 0o060 && device.gid !== 0;
   // A device that only root may open leaves no choice; QEMU's own filter of system calls remains.
   if (!isOpenToGroup && (device.mode & 0o006) !== 0o006) return undefined;
-  return { uid, gid: uid, deviceGid: device.gid, visiblePaths: [...visiblePaths, KVM_DEVICE] };
+  return { ...user, deviceGid: device.gid, visiblePaths: [...visiblePaths, KVM_DEVICE] };
+}
+
+/** No register is needed: with as many users as there are, two machines of one host hardly ever share one. */
+function drawUser(id: string, range: UserRange): { uid: number; gid: number } {
+  const draw = createHash('sha256').update(id).digest().readUInt32BE();
+  const uid = range.first + (draw % range.count);
+  return { uid, gid: uid };
 }
 
 function listVisiblePaths(config: MachineConfig, options: ConfinementOptions): string[] {

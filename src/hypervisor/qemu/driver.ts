@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createGuestMemory } from '../../host/launcher.ts';
+import { createGuestMemory, findIsolationObstacle } from '../../host/launcher.ts';
 import { getOwnIdentity } from '../../host/process-identity.ts';
 import type { MachineConfig } from '../../machine/machine-config.ts';
 import { Cleanup } from '../../util/cleanup.ts';
@@ -34,8 +34,23 @@ export async function loadQemuDriver(options: DriverOptions): Promise<LoadedDriv
     probe: () => probeKvm(qemu.path),
   });
   const tscKhz = await loadTscKhz(options.launcherPath, options.cacheDirectory);
-  const driver = createDriver({ options, qemu, tscKhz, accelerator: choice.accelerator });
-  return { driver, choice, version: qemu.version };
+  const unconfined = await findReasonNotToConfine(options);
+  const confine = unconfined === undefined;
+  const { accelerator } = choice;
+  const driver = createDriver({ options: { ...options, confine }, qemu, tscKhz, accelerator });
+  const loaded = { driver, choice, version: qemu.version };
+  return confine ? loaded : { ...loaded, unconfined };
+}
+
+/** Root fails aloud where it cannot confine; of everyone else the host may withhold what that takes. */
+async function findReasonNotToConfine(options: DriverOptions): Promise<string | undefined> {
+  if (options.confine === false) return 'confinement is switched off';
+  if (isRoot()) return undefined;
+  return await findIsolationObstacle(options.launcherPath);
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 interface Setup {
@@ -108,8 +123,7 @@ async function start(
     tscKhz,
   });
   // A template's guest is ours alone, and its VMM has to reach the socket that takes its state.
-  const isConfined =
-    (options.confine ?? process.getuid?.() === 0) && kind.kind !== 'boot-snapshotable';
+  const isConfined = options.confine === true && kind.kind !== 'boot-snapshotable';
   const confinement = isConfined
     ? await planConfinement(id, config, confinementOptions(setup))
     : undefined;
@@ -129,6 +143,7 @@ async function start(
 
 function confinementOptions({ options, qemu, accelerator }: Setup): ConfinementOptions {
   return {
+    isRoot: isRoot(),
     userRange: DEFAULT_USER_RANGE,
     qemuPath: qemu.path,
     accelerator,

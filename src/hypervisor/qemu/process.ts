@@ -28,8 +28,8 @@ const MAX_SOCKET_PATH = 107; // sun_path of unix(7), less the final zero
 
 /** What the VMM may still reach once it runs; absent: everything that its user may. */
 export interface Confinement {
-  readonly uid: number;
-  readonly gid: number;
+  /** Whom it becomes; absent: it stays who we are, in a user namespace of its own. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Group of /dev/kvm, where that is needed to open it. */
   readonly deviceGid?: number;
   /** Files and folders that stay visible, read-only. */
@@ -100,9 +100,10 @@ export function buildLauncherArguments(start: QemuStart): string[] {
   ];
 }
 
-function buildConfinement({ uid, gid, deviceGid, visiblePaths }: Confinement): string[] {
+function buildConfinement({ user, deviceGid, visiblePaths }: Confinement): string[] {
   return [
-    ...['--isolate', '--user', String(uid), '--group', String(gid)],
+    '--isolate',
+    ...(user === undefined ? [] : ['--user', String(user.uid), '--group', String(user.gid)]),
     ...(deviceGid === undefined ? [] : ['--device-group', String(deviceGid)]),
     ...visiblePaths.flatMap((visible) => ['--visible', visible]),
   ];
