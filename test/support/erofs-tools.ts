@@ -19,7 +19,8 @@ export function skipWithout(command: string, debianPackage = command): string | 
 
 /** Lets the format's own tools check an image, and unpacks it into a folder that is not there yet. */
 export async function extractErofs(imagePath: string, folder: string): Promise<void> {
-  await run('fsck.erofs', [`--extract=${folder}`, imagePath]);
+  // Only root's files keep their permissions unasked.
+  await run('fsck.erofs', [`--extract=${folder}`, '--preserve-perms', imagePath]);
 }
 
 export interface SeenFile {
