@@ -7,8 +7,11 @@ export const INHERITED_FD = { console: 4, memory: 5, state: 6, qmp: 10, agent: 1
 /** Names that requests over QMP refer to. */
 export const SCSI_BUS = 'scsi.0';
 
-/** Translated guest code is kept up to this size: below 12 MB a busy guest thrashes, above 16 nothing is won. */
-const TRANSLATION_CACHE_MEBIBYTES = 16;
+/**
+ * Translated guest code is kept up to this size; memory is taken only as it fills. When it is full all is thrown away
+ * and made again: with a distribution's kernel the first container in a clone alone fills 16 MB (docs/performance.md).
+ */
+const TRANSLATION_CACHE_MEBIBYTES = 64;
 
 /** How the machine comes to life. */
 export type Start =
