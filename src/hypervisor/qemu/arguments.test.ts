@@ -39,7 +39,7 @@ describe('the command line of QEMU', () => {
       '/usr/bin/qemu',
       '-M',
       'microvm,rtc=on,pit=on,pcie=off,usb=off,graphics=off,x-option-roms=off,acpi=on,auto-kernel-cmdline=off',
-      ...['-accel', 'tcg,tb-size=16', '-cpu', 'max,-erms,-fsrm', '-m', '512M', '-smp', '2'],
+      ...['-accel', 'tcg,tb-size=64', '-cpu', 'max,-erms,-fsrm', '-m', '512M', '-smp', '2'],
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
       ...['-global', 'virtio-mmio.force-legacy=false'],
       ...['-chardev', 'socket,id=qmp,fd=10,server=on,wait=off', '-mon', 'chardev=qmp,mode=control'],
