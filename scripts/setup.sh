@@ -27,9 +27,7 @@ installed=node_modules/.package-lock.json
 if [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; then
   command -v npm >/dev/null || fail 'npm is missing' 'it comes with Node; on Debian: sudo apt-get install npm'
   echo 'wardian: set-up: npm packages ...' >&2
-  # Not `npm ci`: that refuses a lock file without the optional packages of other platforms, which a mirror of the
-  # registry need not have. Versions and hashes come from the lock file all the same, which stays as it is.
-  npm install --no-save --no-audit --no-fund --loglevel=error >&2 ||
+  npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2 ||
     fail 'npm could not install the packages' 'check that the npm registry can be reached'
   touch "$installed"
 fi

@@ -29,9 +29,7 @@ export function isProcessAlive(identity: ProcessIdentity): boolean {
 /** Who a process is, so that it can be found again; undefined when it is gone. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   const startTime = readStartTime(pid);
-  return startTime === undefined
-    ? undefined
-    : { pid, startTime, bootId: getOwnIdentity().bootId };
+  return startTime === undefined ? undefined : { pid, startTime, bootId: getOwnIdentity().bootId };
 }
 
 let own: ProcessIdentity | undefined;
