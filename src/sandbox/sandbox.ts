@@ -38,6 +38,8 @@ const SIGKILL = 9;
 const KILLED_EXIT_CODE = 137;
 /** How long a killed container may take to say so before its machine is ended from outside. */
 const KILL_GRACE_MS = 2_000;
+/** Between the closing of a machine's channel and its end; then it is alive, and its channel alone is gone. */
+const DYING_MS = 500;
 /** How long the client of a foreground process may take to come back after its sandboxer died. */
 export const OWNER_GRACE_MS = 10_000;
 
@@ -198,9 +200,16 @@ export class Sandbox {
     this.#agent.ended.then(async (error) => {
       // A guest that breaks the protocol, or whose channel is gone, can't be trusted to go on.
       if (this.#released || !this.running) return;
+      if (error?.code === 'SANDBOX_DIED' && (await this.#isDying())) return;
       if (error !== undefined) this.state.error ||= error.message;
       await this.#machine.kill();
     });
+  }
+
+  /** A machine that dies closes its channel first; what it died of says more than that. */
+  async #isDying(): Promise<boolean> {
+    const died = this.#machine.exited.then(() => true);
+    return (await Promise.race([died, waitMs(DYING_MS)])) ?? false;
   }
 
   #onMachineExit(exit: VirtualMachineExit): void {
