@@ -37,8 +37,13 @@ export function buildSteps(root: string): Step[] {
     packagesStep(root, 'run'),
     builtStep(root, {
       title: 'protocol code',
-      inputs: ['protocol/agent.proto', 'scripts/generate-protocol', 'package-lock.json'],
-      outputs: ['src/agent/generated/agent_pb.ts'],
+      inputs: [
+        'protocol/agent.proto',
+        'protocol/ttrpc.proto',
+        'scripts/generate-protocol',
+        'package-lock.json',
+      ],
+      outputs: ['src/agent/generated/agent_pb.ts', 'src/util/ttrpc/generated/ttrpc_pb.ts'],
       build: () => run([path.join(root, 'scripts/generate-protocol')]),
     }),
     builtStep(root, {

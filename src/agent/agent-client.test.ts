@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { WardianError } from '../util/errors.ts';
-import { STATUS_CODE } from '../util/ttrpc/messages.ts';
+import { STATUS_CODE } from '../util/ttrpc/status-code.ts';
 import { AgentClient, type AgentClientOptions } from './agent-client.ts';
 import { hasAgentStatus, isSessionRestart } from './failures.ts';
 import { createChannelPair } from './testing/channel-pair.ts';
@@ -20,7 +20,7 @@ function startPair(
 const noHandlers = { onOutput: () => {}, onStdinAcknowledged: () => {}, onStdinClosed: () => {} };
 
 test('calls that are made before the offer came are answered after it', async () => {
-  const { client, agent } = startPair({ answers: { Ping: () => ({ agentVersion: '1.2' }) } });
+  const { client, agent } = startPair({ answers: { ping: () => ({ agentVersion: '1.2' }) } });
   const pong = await client.ping();
   assert.equal(pong.agentVersion, '1.2');
   assert.equal(pong.memoryTotalBytes, 0n);
@@ -56,7 +56,7 @@ test('an offer whose nonce was accepted already is passed over', async () => {
 test('a status becomes an error with the code and the cleaned words of the agent', async () => {
   const hostile = `no such\u001b[31m thing\u202e\n${'x'.repeat(10_000)}`;
   const { client } = startPair({
-    answers: { SignalProcess: () => new FakeStatus(STATUS_CODE.notFound, hostile) },
+    answers: { signalProcess: () => new FakeStatus(STATUS_CODE.notFound, hostile) },
   });
   const call = client.signalProcess({ containerId: 'web', signal: 15 });
   await assert.rejects(call, (error: WardianError) => {
@@ -76,12 +76,9 @@ test('a status becomes an error with the code and the cleaned words of the agent
 
 test('a command that cannot be run is an answer', async () => {
   const answer = () => ({ pid: 7, execErrno: 2, execMessage: 'nosuch:\u0007 not found' });
-  const { client } = startPair({ answers: { StartContainer: answer } });
-  assert.deepEqual(await client.startContainer({ id: 'web' }), {
-    pid: 7,
-    execErrno: 2,
-    execMessage: 'nosuch: not found',
-  });
+  const { client } = startPair({ answers: { startContainer: answer } });
+  const { pid, execErrno, execMessage } = await client.startContainer({ id: 'web' });
+  assert.deepEqual([pid, execErrno, execMessage], [7, 2, 'nosuch: not found']);
   client.close();
 });
 
@@ -121,7 +118,7 @@ test('a new offer fails the calls in flight and begins a session in which others
 
 test('a client that asked for a snapshot leaves the next offer alone', async () => {
   const nonce = randomBytes(16);
-  const { client, agent } = startPair({ answers: { PrepareSnapshot: () => ({ nonce }) } });
+  const { client, agent } = startPair({ answers: { prepareSnapshot: () => ({ nonce }) } });
   assert.deepEqual(Buffer.from(await client.prepareSnapshot()), nonce);
   agent.restart(nonce);
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -131,7 +128,7 @@ test('a client that asked for a snapshot leaves the next offer alone', async () 
 
 test('a snapshot that fails leaves the session as it was', async () => {
   const failure = new FakeStatus(STATUS_CODE.failedPrecondition, 'a container is there');
-  const { client, agent } = startPair({ answers: { PrepareSnapshot: () => failure } });
+  const { client, agent } = startPair({ answers: { prepareSnapshot: () => failure } });
   await assert.rejects(client.prepareSnapshot(), { code: 'AGENT_FAILED' });
   agent.restart();
   while (!agent.inSession) await new Promise((resolve) => setImmediate(resolve));

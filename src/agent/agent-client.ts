@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { WardianError } from '../util/errors.ts';
+import type { RequestOf, ResponseOf, UnaryMethod } from './calls.ts';
 import { agentBreach, sanitizeGuestText } from './failures.ts';
+import type { ContainerState, StartResponse } from './generated/agent_pb.ts';
 import { NONCE_BYTES } from './handshake.ts';
-import type { CallName, RequestOf, ResponseOf, StartResponse } from './messages.ts';
 import { AgentRpc } from './rpc.ts';
 import {
   openStdio,
@@ -59,12 +60,12 @@ export class AgentClient {
   }
 
   /** Seeds a clone's random numbers, and gives it its clock, name and addresses; always the first call. */
-  async personalize(request: RequestOf<'Personalize'>, options?: RequestOptions): Promise<void> {
-    await this.#call('Personalize', request, 'take on its identity', options);
+  async personalize(request: RequestOf<'personalize'>, options?: RequestOptions): Promise<void> {
+    await this.#call('personalize', request, 'take on its identity', options);
   }
 
-  async ping(options?: RequestOptions): Promise<ResponseOf<'Ping'>> {
-    const response = await this.#call('Ping', {}, 'answer a ping', options);
+  async ping(options?: RequestOptions): Promise<ResponseOf<'ping'>> {
+    const response = await this.#call('ping', {}, 'answer a ping', options);
     return {
       ...response,
       agentVersion: sanitizeGuestText(response.agentVersion),
@@ -81,7 +82,7 @@ export class AgentClient {
     session.stopAccepting();
     try {
       const what = 'prepare for a snapshot';
-      const { nonce } = await this.#call('PrepareSnapshot', {}, what, slow(options));
+      const { nonce } = await this.#call('prepareSnapshot', {}, what, slow(options));
       if (nonce.length === NONCE_BYTES) return Uint8Array.from(nonce);
     } catch (error) {
       session.resumeAccepting();
@@ -94,26 +95,26 @@ export class AgentClient {
 
   /** Builds a container up to the point before exec; resolves to its first process's pid in the guest. */
   async createContainer(
-    request: RequestOf<'CreateContainer'>,
+    request: RequestOf<'createContainer'>,
     options?: RequestOptions,
   ): Promise<number> {
     const what = `create container ${request.id}`;
-    return (await this.#call('CreateContainer', request, what, slow(options))).pid;
+    return (await this.#call('createContainer', request, what, slow(options))).pid;
   }
 
   /** A command that cannot be run is not a failure here, see `execErrno`. */
   async startContainer(
-    request: RequestOf<'StartContainer'>,
+    request: RequestOf<'startContainer'>,
     options?: RequestOptions,
   ): Promise<StartResponse> {
     const what = `start container ${request.id}`;
-    return withCleanMessage(await this.#call('StartContainer', request, what, options));
+    return withCleanMessage(await this.#call('startContainer', request, what, options));
   }
 
   /** Starts one more process; a command that cannot be run is not a failure here, see `execErrno`. */
-  async exec(request: RequestOf<'Exec'>, options?: RequestOptions): Promise<StartResponse> {
+  async exec(request: RequestOf<'exec'>, options?: RequestOptions): Promise<StartResponse> {
     const what = `start a process in container ${request.containerId}`;
-    return withCleanMessage(await this.#call('Exec', request, what, options));
+    return withCleanMessage(await this.#call('exec', request, what, options));
   }
 
   /** Attaches to the standard streams of a process; leaves in the same write as the calls around it. */
@@ -122,75 +123,73 @@ export class AgentClient {
   }
 
   async signalProcess(
-    request: RequestOf<'SignalProcess'>,
+    request: RequestOf<'signalProcess'>,
     options?: RequestOptions,
   ): Promise<void> {
     const what = `send signal ${request.signal} to container ${request.containerId}`;
-    await this.#call('SignalProcess', request, what, options);
+    await this.#call('signalProcess', request, what, options);
   }
 
   async resizeTerminal(
-    request: RequestOf<'ResizeTerminal'>,
+    request: RequestOf<'resizeTerminal'>,
     options?: RequestOptions,
   ): Promise<void> {
     const what = `resize a terminal of container ${request.containerId}`;
-    await this.#call('ResizeTerminal', request, what, options);
+    await this.#call('resizeTerminal', request, what, options);
   }
 
   /** Makes the agent forget an exec process that has ended. */
   async deleteProcess(
-    request: RequestOf<'DeleteProcess'>,
+    request: RequestOf<'deleteProcess'>,
     options?: RequestOptions,
   ): Promise<void> {
     const what = `delete process ${request.execId} of container ${request.containerId}`;
-    await this.#call('DeleteProcess', request, what, options);
+    await this.#call('deleteProcess', request, what, options);
   }
 
   /** Kills what is left of a container and forgets it. */
   async deleteContainer(
-    request: RequestOf<'DeleteContainer'>,
+    request: RequestOf<'deleteContainer'>,
     options?: RequestOptions,
   ): Promise<void> {
-    await this.#call('DeleteContainer', request, `delete container ${request.id}`, slow(options));
+    await this.#call('deleteContainer', request, `delete container ${request.id}`, slow(options));
   }
 
   /** What the agent knows; the names in it are the guest's word, to be compared and never to be trusted. */
-  async listContainers(
-    options?: RequestOptions,
-  ): Promise<ResponseOf<'ListContainers'>['containers']> {
-    return (await this.#call('ListContainers', {}, 'list its containers', options)).containers;
+  async listContainers(options?: RequestOptions): Promise<ContainerState[]> {
+    return (await this.#call('listContainers', {}, 'list its containers', options)).containers;
   }
 
   async updateContainer(
-    request: RequestOf<'UpdateContainer'>,
+    request: RequestOf<'updateContainer'>,
     options?: RequestOptions,
   ): Promise<void> {
-    await this.#call('UpdateContainer', request, `update container ${request.id}`, options);
+    await this.#call('updateContainer', request, `update container ${request.id}`, options);
   }
 
-  async stats(request: RequestOf<'Stats'>, options?: RequestOptions): Promise<ResponseOf<'Stats'>> {
-    return await this.#call('Stats', request, `measure container ${request.containerId}`, options);
+  async stats(request: RequestOf<'stats'>, options?: RequestOptions): Promise<ResponseOf<'stats'>> {
+    return await this.#call('stats', request, `measure container ${request.containerId}`, options);
   }
 
   /** Writes a piece of at most 64 KiB; `copyFileIn` writes whole files. */
-  async writeFile(request: RequestOf<'WriteFile'>, options?: RequestOptions): Promise<void> {
+  async writeFile(request: RequestOf<'writeFile'>, options?: RequestOptions): Promise<void> {
     const what = `write ${request.path} in container ${request.containerId}`;
-    await this.#call('WriteFile', request, what, options);
+    await this.#call('writeFile', request, what, options);
   }
 
   /** Reads a piece of at most 64 KiB; `copyFileOut` reads whole files. */
   async readFile(
-    request: RequestOf<'ReadFile'>,
+    request: RequestOf<'readFile'>,
     options?: RequestOptions,
-  ): Promise<ResponseOf<'ReadFile'>> {
+  ): Promise<ResponseOf<'readFile'>> {
     const what = `read ${request.path} in container ${request.containerId}`;
-    return await this.#call('ReadFile', request, what, options);
+    return await this.#call('readFile', request, what, options);
   }
 
   /** Ends all containers within the grace time and powers the guest off; `ended` follows when it is gone. */
-  async shutdown(request: RequestOf<'Shutdown'>, options: RequestOptions = {}): Promise<void> {
+  async shutdown(request: RequestOf<'shutdown'>, options: RequestOptions = {}): Promise<void> {
     const timeoutMs = CALL_TIMEOUT_MS + (request.graceMilliseconds ?? 0);
-    await this.#call('Shutdown', request, 'shut down', { timeoutMs, ...options });
+    await this.#call('shutdown', request, 'shut down', { timeoutMs, ...options });
   }
 
   /** Hangs up. The agent keeps its containers and waits for another host. */
@@ -198,12 +197,12 @@ export class AgentClient {
     this.#rpc.close();
   }
 
-  #call<C extends CallName>(
-    name: C,
-    request: RequestOf<C>,
+  #call<M extends UnaryMethod>(
+    name: M,
+    request: RequestOf<M>,
     what: string,
     { signal, timeoutMs = CALL_TIMEOUT_MS }: RequestOptions = {},
-  ): Promise<ResponseOf<C>> {
+  ): Promise<ResponseOf<M>> {
     return this.#rpc.call(name, request, { what, signal, timeoutMs });
   }
 }

@@ -1,6 +1,6 @@
 /** What can go wrong with an agent, as errors. */
 import { WardianError } from '../util/errors.ts';
-import { STATUS_CODE, type StatusCodeName } from '../util/ttrpc/messages.ts';
+import { STATUS_CODE, type StatusCodeName } from '../util/ttrpc/status-code.ts';
 
 /** Cause of an AGENT_FAILED error: the status that the agent answered with. */
 export class AgentStatus extends Error {

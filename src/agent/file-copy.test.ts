@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { STATUS_CODE } from '../util/ttrpc/messages.ts';
+import { STATUS_CODE } from '../util/ttrpc/status-code.ts';
 import { AgentClient } from './agent-client.ts';
 import { copyFileIn, copyFileOut } from './file-copy.ts';
 import { createChannelPair } from './testing/channel-pair.ts';
@@ -15,18 +15,18 @@ function startGuest(initial: Buffer, answers: FakeAgentOptions['answers'] = {}) 
   const [near, far] = createChannelPair();
   new FakeAgent(far, {
     answers: {
-      WriteFile: ({ offset, data }) => {
+      writeFile: ({ offset, data }) => {
         guest.largestPiece = Math.max(guest.largestPiece, data.length);
         const before = offset === 0n ? Buffer.alloc(0) : guest.content;
         assert.equal(BigInt(before.length), offset, 'pieces come in order');
         guest.content = Buffer.concat([before, data]);
         return {};
       },
-      ReadFile: ({ offset, length }) => {
+      readFile: ({ offset, length }) => {
         const start = Number(offset);
         const data = guest.content.subarray(start, start + length);
         const eof = start + length >= guest.content.length;
-        return { data, sizeBytes: guest.content.length, mode: 0o640, eof };
+        return { data, sizeBytes: BigInt(guest.content.length), mode: 0o640, eof };
       },
       ...answers,
     },
@@ -51,7 +51,7 @@ for (const size of [0, 1, 65_536, 65_537, 1_000_000]) {
 
 test('a failed write ends the copy', async () => {
   const full = new FakeStatus(STATUS_CODE.resourceExhausted, 'no space left on device');
-  const { client } = startGuest(Buffer.alloc(0), { WriteFile: () => full });
+  const { client } = startGuest(Buffer.alloc(0), { writeFile: () => full });
   const copy = copyFileIn(client, file, [Buffer.alloc(1_000_000)]);
   await assert.rejects(copy, { message: /could not write \/etc\/data in container web: no space/ });
   client.close();
@@ -59,8 +59,8 @@ test('a failed write ends the copy', async () => {
 
 test('a file without end is read until the reader has enough', async () => {
   const zeros = Buffer.alloc(65_536);
-  const endless = () => ({ data: zeros, sizeBytes: 0, mode: 0o666, eof: false });
-  const { client } = startGuest(Buffer.alloc(0), { ReadFile: endless });
+  const endless = () => ({ data: zeros, sizeBytes: 0n, mode: 0o666, eof: false });
+  const { client } = startGuest(Buffer.alloc(0), { readFile: endless });
   let read = 0;
   const copy = copyFileOut(client, file, (piece) => {
     read += piece.length;
@@ -71,8 +71,8 @@ test('a file without end is read until the reader has enough', async () => {
 });
 
 test('a guest that answers with more than was asked breaks the protocol', async () => {
-  const answer = () => ({ data: Buffer.alloc(65_537), sizeBytes: 65_537, eof: true });
-  const { client } = startGuest(Buffer.alloc(0), { ReadFile: answer });
+  const answer = () => ({ data: Buffer.alloc(65_537), sizeBytes: 65_537n, eof: true });
+  const { client } = startGuest(Buffer.alloc(0), { readFile: answer });
   await assert.rejects(
     copyFileOut(client, file, () => {}),
     { code: 'AGENT_PROTOCOL' },
@@ -81,8 +81,8 @@ test('a guest that answers with more than was asked breaks the protocol', async 
 });
 
 test('a file that shrinks while it is read is not taken for whole', async () => {
-  const answer = () => ({ data: Buffer.alloc(10), sizeBytes: 100_000, eof: false });
-  const { client } = startGuest(Buffer.alloc(0), { ReadFile: answer });
+  const answer = () => ({ data: Buffer.alloc(10), sizeBytes: 100_000n, eof: false });
+  const { client } = startGuest(Buffer.alloc(0), { readFile: answer });
   await assert.rejects(
     copyFileOut(client, file, () => {}),
     { message: /it changed/ },

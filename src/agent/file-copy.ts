@@ -1,7 +1,7 @@
-import { STATUS_CODE } from '../util/ttrpc/messages.ts';
+import { STATUS_CODE } from '../util/ttrpc/status-code.ts';
 import type { AgentClient, RequestOptions } from './agent-client.ts';
 import { agentBreach, agentFailed } from './failures.ts';
-import type { ResponseOf } from './messages.ts';
+import type { ReadFileResponse } from './generated/agent_pb.ts';
 
 /** Bytes of a file in one call (docs/protocol.md). */
 const PIECE_BYTES = 64 * 1024;
@@ -35,7 +35,7 @@ export async function copyFileIn(
   const inFlight: Promise<void>[] = [];
   let offset = 0;
   const send = async (data: Uint8Array): Promise<void> => {
-    inFlight.push(observed(client.writeFile({ ...file, offset, data }, options)));
+    inFlight.push(observed(client.writeFile({ ...file, offset: BigInt(offset), data }, options)));
     offset += data.length;
     if (inFlight.length >= CALLS_IN_FLIGHT) await inFlight.shift();
   };
@@ -60,10 +60,10 @@ export async function copyFileOut(
   write: (piece: Uint8Array) => void | Promise<void>,
   options: RequestOptions = {},
 ): Promise<CopiedFile> {
-  const inFlight: Promise<ResponseOf<'ReadFile'>>[] = [];
+  const inFlight: Promise<ReadFileResponse>[] = [];
   let asked = 0;
   const ask = (): void => {
-    const request = { containerId, path, offset: asked, length: PIECE_BYTES };
+    const request = { containerId, path, offset: BigInt(asked), length: PIECE_BYTES };
     inFlight.push(observed(client.readFile(request, options)));
     asked += PIECE_BYTES;
   };
@@ -81,11 +81,11 @@ export async function copyFileOut(
   }
 }
 
-function worthAsking(offset: number, { sizeBytes }: ResponseOf<'ReadFile'>): boolean {
+function worthAsking(offset: number, { sizeBytes }: ReadFileResponse): boolean {
   return BigInt(offset) < sizeBytes;
 }
 
-function checkPiece({ data, eof }: ResponseOf<'ReadFile'>, path: string): void {
+function checkPiece({ data, eof }: ReadFileResponse, path: string): void {
   if (data.length > PIECE_BYTES) {
     throw agentBreach(`the guest answered a read of ${PIECE_BYTES} bytes with ${data.length}`);
   }

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WardianError } from '../util/errors.ts';
-import { encodeMessage } from '../util/protobuf/message.ts';
+import { encodeMessage } from '../util/protobuf.ts';
 import { encodeFrame, FRAME_TYPE } from '../util/ttrpc/frame.ts';
-import { Response } from '../util/ttrpc/messages.ts';
+import { ResponseSchema } from '../util/ttrpc/generated/ttrpc_pb.ts';
 import { AgentClient } from './agent-client.ts';
+import {
+  CreateContainerResponseSchema,
+  ListContainersResponseSchema,
+  StartResponseSchema,
+  StdioResponseSchema,
+} from './generated/agent_pb.ts';
 import { encodeOffer } from './handshake.ts';
-import { CALLS, StdioResponse } from './messages.ts';
 import { STDIO_WINDOW_BYTES } from './stdio/limits.ts';
 import { createChannelPair } from './testing/channel-pair.ts';
 import { type SeededRandom, seededRandom } from './testing/random.ts';
@@ -38,7 +43,9 @@ test('the traffic that is mutated is valid', async () => {
 
 /** What an honest agent would send in the conversation below. */
 function validTraffic(): Buffer {
-  const exit = encodeMessage(StdioResponse, { exit: { code: 3, realtimeNanoseconds: 1n << 60n } });
+  const exit = encodeMessage(StdioResponseSchema, {
+    exit: { code: 3, realtimeNanoseconds: 1n << 60n },
+  });
   const processes = [
     { pid: 4, started: true, exit: {} },
     { execId: 'e', stdoutAcknowledged: 5n },
@@ -49,19 +56,19 @@ function validTraffic(): Buffer {
   return Buffer.concat([
     encodeOffer({ version: 1, nonce: NONCE }),
     response(1, Buffer.alloc(0)),
-    response(3, encodeMessage(CALLS.CreateContainer.response, { pid: 4 })),
-    response(5, encodeMessage(CALLS.StartContainer.response, { pid: 4 })),
+    response(3, encodeMessage(CreateContainerResponseSchema, { pid: 4 })),
+    response(5, encodeMessage(StartResponseSchema, { pid: 4 })),
     output(1, 0, 'hello', false),
     output(2, 0, 'oops', true),
     frame(7, FRAME_TYPE.data, encodeOutput({ stdinAcknowledged: 3, stdinClosed: true })),
     output(1, 5, ' world', true),
-    response(9, encodeMessage(CALLS.ListContainers.response, { containers })),
+    response(9, encodeMessage(ListContainersResponseSchema, { containers })),
     response(7, exit),
   ]);
 }
 
 function response(streamId: number, payload: Uint8Array): Buffer {
-  return frame(streamId, FRAME_TYPE.response, encodeMessage(Response, { payload }));
+  return frame(streamId, FRAME_TYPE.response, encodeMessage(ResponseSchema, { payload }));
 }
 
 function frame(streamId: number, type: number, payload: Uint8Array): Buffer {

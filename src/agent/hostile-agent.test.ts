@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
-import { encodeMessage } from '../util/protobuf/message.ts';
+import { encodeMessage } from '../util/protobuf.ts';
 import { encodeFrame, FRAME_TYPE, type Frame } from '../util/ttrpc/frame.ts';
-import { Response } from '../util/ttrpc/messages.ts';
+import { ResponseSchema } from '../util/ttrpc/generated/ttrpc_pb.ts';
 import { AgentClient } from './agent-client.ts';
 import { encodeOffer } from './handshake.ts';
+import { MAX_FRAME_BYTES } from './session.ts';
 import { createChannelPair } from './testing/channel-pair.ts';
 import { FakeAgent } from './testing/fake-agent.ts';
 import { seededRandom } from './testing/random.ts';
@@ -30,6 +31,7 @@ function wire(frame: Partial<Frame>): Buffer {
 const breaches: Record<string, Buffer> = {
   'random bytes': seededRandom(1).bytes(4096),
   'the greatest length': Buffer.from('ffffffff000000010200', 'hex'),
+  'a frame longer than a guest may send': wire({ payload: Buffer.alloc(MAX_FRAME_BYTES + 1) }),
   'an offer cut into a frame': Buffer.concat([Buffer.from('\0WARDIAN-O'), Buffer.alloc(30)]),
   'an answer to a call that was never made': wire({ streamId: 3 }),
   'an answer on an even stream': wire({ streamId: 2 }),
@@ -38,9 +40,29 @@ const breaches: Record<string, Buffer> = {
   'a request': wire({ type: FRAME_TYPE.request }),
   'a response that is no message': wire({ payload: Buffer.from([0x0a, 0x7f]) }),
   'a payload that is no message': wire({
-    payload: encodeMessage(Response, { payload: Buffer.from([0x0a, 0x7f]) }),
+    payload: encodeMessage(ResponseSchema, { payload: Buffer.from([0x0a, 0x7f]) }),
   }),
 };
+
+/** The shortest elements, as many as a frame takes. */
+function answerOfElements(): Buffer {
+  const payload = Buffer.alloc(MAX_FRAME_BYTES - 8);
+  for (let at = 0; at < payload.length; at += 2) payload[at] = 0x0a;
+  return wire({ payload: encodeMessage(ResponseSchema, { payload }) });
+}
+
+test('as many objects as a frame can ask for cost little', async () => {
+  const answer = answerOfElements();
+  const client = startAgainst((far) => far.write(answer));
+  const before = process.memoryUsage().heapUsed;
+  const began = performance.now();
+  const containers = await client.listContainers();
+  const elapsedMs = performance.now() - began;
+  assert.ok(containers.length > MAX_FRAME_BYTES / 2 - 10);
+  assert.ok(process.memoryUsage().heapUsed - before < 256 * 1024 * 1024);
+  assert.ok(elapsedMs < 5_000, `took ${elapsedMs} ms`);
+  client.close();
+});
 
 for (const [name, bytes] of Object.entries(breaches)) {
   test(`${name}: the session ends as a breach`, async () => {
@@ -110,7 +132,7 @@ test('an agent that does not read is given up before it costs much memory', asyn
     ended = true;
   });
   for (let sent = 0; sent < 1_000 && !ended; sent++) {
-    calls.push(client.writeFile({ containerId: 'web', path: '/x', offset: sent, data }));
+    calls.push(client.writeFile({ containerId: 'web', path: '/x', offset: BigInt(sent), data }));
     calls.at(-1)?.catch(() => {}); // looked at below
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -1,14 +1,18 @@
 import type { Duplex } from 'node:stream';
 import { WardianError } from '../util/errors.ts';
-import { decodeMessage, encodeMessage } from '../util/protobuf/message.ts';
-import { WireError } from '../util/protobuf/wire.ts';
+import { decodeMessage, encodeMessage, WireError } from '../util/protobuf.ts';
 import { encodeFrame, FRAME_FLAG, FRAME_TYPE, type Frame } from '../util/ttrpc/frame.ts';
-import { Request, Response } from '../util/ttrpc/messages.ts';
+import { RequestSchema, ResponseSchema } from '../util/ttrpc/generated/ttrpc_pb.ts';
+import {
+  METHODS,
+  type MethodName,
+  type RequestOf,
+  type ResponseOf,
+  type UnaryMethod,
+} from './calls.ts';
 import { agentBreach, agentFailed, agentTimeout, sessionRestarted } from './failures.ts';
-import { CALLS, type CallName, type RequestOf, type ResponseOf } from './messages.ts';
 import { AgentSession, type SessionOptions } from './session.ts';
 
-const SERVICE = 'wardian.agent.v1.Agent';
 const MAX_STREAM_ID = 0xffffffff;
 
 export interface RpcOptions extends SessionOptions {
@@ -66,20 +70,21 @@ export class AgentRpc {
   }
 
   /** Sends a request at once, whatever is still unanswered; it is carried out after those before it. */
-  call<C extends CallName>(
-    name: C,
-    request: RequestOf<C>,
+  call<M extends UnaryMethod>(
+    name: M,
+    request: RequestOf<M>,
     options: CallOptions,
-  ): Promise<ResponseOf<C>> {
+  ): Promise<ResponseOf<M>> {
     return new Promise((resolve, reject) => {
       if (options.signal?.aborted) throw cancelled(options.what);
-      const payload = encodeMessage(CALLS[name].request, request as Record<string, never>);
+      const { input, output } = METHODS[name];
+      const payload = encodeMessage(input, request);
       let lift = (): void => {};
       const streamId = this.open(name, payload, 0, {
         what: options.what,
         onResponse: (bytes) => {
           // Decoded first: a response that cannot be read ends the session, and that fails this call.
-          const response = decodeMessage(CALLS[name].response, bytes) as ResponseOf<C>;
+          const response = decodeMessage(output, bytes) as ResponseOf<M>;
           lift();
           resolve(response);
         },
@@ -93,10 +98,11 @@ export class AgentRpc {
   }
 
   /** Opens a stream and returns its id; the sink hears of everything but the failures thrown here. */
-  open(method: string, payload: Uint8Array, flags: number, sink: StreamSink): number {
+  open(name: MethodName, payload: Uint8Array, flags: number, sink: StreamSink): number {
     if (this.#end !== undefined) throw this.#end.error ?? cancelled(sink.what);
     const streamId = this.#takeStreamId();
-    const request = encodeMessage(Request, { service: SERVICE, method, payload });
+    const { name: method, parent } = METHODS[name];
+    const request = encodeMessage(RequestSchema, { service: parent.typeName, method, payload });
     const type = FRAME_TYPE.request;
     this.session.send(encodeFrame({ streamId, type, flags, payload: request }));
     this.#sinks.set(streamId, sink);
@@ -158,7 +164,7 @@ export class AgentRpc {
       if (this.#abandoned.delete(streamId)) return;
       throw agentBreach(`the guest answered stream ${streamId}, which awaits no answer`);
     }
-    const response = decodeMessage(Response, payload);
+    const response = decodeMessage(ResponseSchema, payload);
     const { status } = response;
     if (status === undefined || status.code === 0) sink.onResponse(response.payload);
     else sink.onFailure(agentFailed(sink.what, status.code, status.message));

@@ -14,6 +14,12 @@ import {
 /** Bytes that may wait for a guest that does not read, before that counts as a breach. */
 export const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
+/**
+ * A frame of the guest that is longer is a breach: every two bytes of a message may cost an object, and no honest
+ * answer comes near (docs/protocol.md).
+ */
+export const MAX_FRAME_BYTES = 512 * 1024;
+
 /** New sessions on one channel; an honest agent begins one when it restarts, a hostile one without end. */
 const MAX_RESTARTS = 16;
 
@@ -44,7 +50,10 @@ export interface SessionEvents {
 export class AgentSession {
   readonly #channel: Duplex;
   readonly #events: SessionEvents;
-  readonly #reader = new FrameReader({ interlude: OFFER_INTERLUDE });
+  readonly #reader = new FrameReader({
+    maxPayloadBytes: MAX_FRAME_BYTES,
+    interlude: OFFER_INTERLUDE,
+  });
   #scanner: MarkerScanner | undefined;
   /** Frames that wait for the first offer. */
   #waiting: Buffer[] = [];

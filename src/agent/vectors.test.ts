@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import {
-  decodeMessage,
-  encodeMessage,
-  type Field,
-  type MessageType,
-} from '../util/protobuf/message.ts';
+import { isReflectMessage, type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
+import { decodeMessage, encodeMessage, viewBytes } from '../util/protobuf.ts';
 import {
   encodeFrame,
   FRAME_TYPE,
@@ -14,24 +10,15 @@ import {
   FrameError,
   FrameReader,
 } from '../util/ttrpc/frame.ts';
-import { Request, Response } from '../util/ttrpc/messages.ts';
+import { RequestSchema, ResponseSchema } from '../util/ttrpc/generated/ttrpc_pb.ts';
 import { AgentClient } from './agent-client.ts';
+import { file_agent, StdioInputSchema, StdioOutputSchema } from './generated/agent_pb.ts';
 import { encodeAccept, encodeOffer, MarkerScanner } from './handshake.ts';
-import { CALLS, StdioRequest, StdioResponse } from './messages.ts';
 import { decodeStdioOutput, encodeStdioInputFrame } from './stdio/stdio-message.ts';
 import { createChannelPair } from './testing/channel-pair.ts';
-import { StdioInputMessage, StdioOutputMessage } from './testing/stdio-codec.ts';
 
 const FOLDER = new URL('../../protocol/vectors/', import.meta.url);
-const TYPES = new Map<string, MessageType>(
-  [
-    ...Object.values(CALLS).flatMap(({ request, response }) => [request, response]),
-    StdioRequest,
-    StdioResponse,
-    StdioInputMessage,
-    StdioOutputMessage,
-  ].map((type) => [type.name, type as MessageType]),
-);
+const SCHEMAS = new Map(file_agent.messages.map((schema) => [schema.name, schema]));
 
 interface Vector {
   name: string;
@@ -79,34 +66,34 @@ function checkFrame(vector: Vector): void {
 
 /** Decodes the frame's message, compares it with the vector's words, and encodes it again. */
 function recode({ type, payload }: Frame, { values, fields }: Vector): Buffer {
-  const schema = TYPES.get(values.get('message') ?? '');
+  const schema = SCHEMAS.get(values.get('message') ?? '');
   const recodeMessage = (bytes: Uint8Array): Buffer => {
     assert.ok(schema);
     const decoded = decodeMessage(schema, bytes);
-    assert.deepEqual(wordsOf(schema, decoded, ''), fields);
-    return encodeMessage(schema, decoded as Record<string, never>);
+    assert.deepEqual(wordsOf(reflect(schema, decoded), ''), fields);
+    return encodeMessage(schema, decoded);
   };
   if (type === FRAME_TYPE.data) return recodeMessage(payload);
   if (type === FRAME_TYPE.request) {
-    const request = decodeMessage(Request, payload);
+    const request = decodeMessage(RequestSchema, payload);
     assert.equal(request.service, values.get('service'));
     assert.equal(request.method, values.get('method'));
-    return encodeMessage(Request, { ...request, payload: recodeMessage(request.payload) });
+    return encodeMessage(RequestSchema, { ...request, payload: recodeMessage(request.payload) });
   }
-  const response = decodeMessage(Response, payload);
+  const response = decodeMessage(ResponseSchema, payload);
   assert.equal(
     response.status?.code,
     values.has('status.code') ? Number(values.get('status.code')) : undefined,
   );
   assert.equal(response.status?.message, values.get('status.message'));
-  if (schema === undefined) return encodeMessage(Response, response);
-  return encodeMessage(Response, { ...response, payload: recodeMessage(response.payload) });
+  if (schema === undefined) return encodeMessage(ResponseSchema, response);
+  return encodeMessage(ResponseSchema, { ...response, payload: recodeMessage(response.payload) });
 }
 
 /** The data path has a codec of its own; it must come to the same end as the general one. */
 function checkHandWritten(frame: Frame, { values, bytes }: Vector): void {
   if (values.get('message') === 'StdioInput') {
-    const { data, eof, ...numbers } = decodeMessage(StdioInputMessage, frame.payload);
+    const { data, eof, ...numbers } = decodeMessage(StdioInputSchema, frame.payload);
     const encoded = encodeStdioInputFrame(frame.streamId, {
       data,
       eof,
@@ -116,7 +103,7 @@ function checkHandWritten(frame: Frame, { values, bytes }: Vector): void {
     });
     assert.deepEqual(Buffer.concat(encoded), bytes);
   } else if (values.get('message') === 'StdioOutput') {
-    const general = decodeMessage(StdioOutputMessage, frame.payload);
+    const { $typeName: _, ...general } = decodeMessage(StdioOutputSchema, frame.payload);
     assert.deepEqual(decodeStdioOutput(frame.payload as Buffer), {
       ...general,
       data: Buffer.from(general.data),
@@ -145,27 +132,26 @@ function readFrame(bytes: Buffer, pieceBytes: number): Frame {
 }
 
 /** A message in the words of the vectors: `.process.args[0]=true`. */
-function wordsOf(type: MessageType, value: Record<string, unknown>, path: string): string[] {
-  const words = type.ordered.flatMap(([name, field]) => {
-    const content = value[name];
-    const place = `${path}.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
-    if (field.presence !== 'repeated') return wordsOfValue(field, content, place);
-    return (content as unknown[]).flatMap((element, index) =>
-      wordsOfValue({ ...field, presence: 'optional' }, element, `${place}[${index}]`),
+function wordsOf(message: ReflectMessage, path: string): string[] {
+  return message.fields.flatMap((field) => {
+    const place = `${path}.${field.name}`;
+    if (!message.isSet(field)) return [];
+    const content: unknown = message.get(field);
+    if (field.fieldKind !== 'list') return wordsOfValue(content, place);
+    return [...(content as Iterable<unknown>)].flatMap((element, index) =>
+      wordsOfValue(element, `${place}[${index}]`),
     );
   });
-  return words;
 }
 
-function wordsOfValue(field: Field, content: unknown, place: string): string[] {
-  if (content === undefined) return [];
-  if (typeof field.type !== 'string') {
-    const words = wordsOf(field.type, content as Record<string, unknown>, place);
+function wordsOfValue(content: unknown, place: string): string[] {
+  if (isReflectMessage(content)) {
+    const words = wordsOf(content, place);
     return words.length === 0 ? [`${place}={}`] : words;
   }
-  const word = content instanceof Uint8Array ? Buffer.from(content).toString('hex') : `${content}`;
-  const isDefault = ['', '0', 'false'].includes(word);
-  return field.presence === 'always' && isDefault ? [] : [`${place}=${word}`];
+  return [
+    `${place}=${content instanceof Uint8Array ? viewBytes(content).toString('hex') : content}`,
+  ];
 }
 
 function toNumber(value: bigint | undefined): number | undefined {

@@ -3,17 +3,17 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
 import { AgentClient } from '../../src/agent/agent-client.ts';
+import type { RequestOf } from '../../src/agent/calls.ts';
 import { connectToUnknownAgent } from '../../src/agent/connect.ts';
 import { hasAgentStatus } from '../../src/agent/failures.ts';
 import { copyFileIn, copyFileOut } from '../../src/agent/file-copy.ts';
 import { encodeAccept, MarkerScanner } from '../../src/agent/handshake.ts';
-import type { ProcessDescription } from '../../src/agent/messages.ts';
 import type { StdioOptions, StdioStream } from '../../src/agent/stdio/stdio-stream.ts';
 import { AgentProcess, reasonToSkip } from './agent-process.ts';
 
 const skip = reasonToSkip();
 /** CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID */
-const NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000;
+const NAMESPACES = 0x2c020000n;
 /** Those of this process: a machine that is itself a container has not got all. */
 const CAPABILITIES = BigInt(
   `0x${/CapEff:\s*(\w+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0}`,
@@ -37,7 +37,7 @@ after(async () => {
   await agent.stop();
 });
 
-function describeProcess(...args: string[]): ProcessDescription {
+function describeProcess(...args: string[]): NonNullable<RequestOf<'exec'>['process']> {
   const mask = CAPABILITIES;
   const capabilities = { bounding: mask, effective: mask, permitted: mask };
   return { args, env: ['PATH=/bin'], cwd: '/', stdin: true, capabilities };

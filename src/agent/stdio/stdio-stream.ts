@@ -1,8 +1,8 @@
 import type { WardianError } from '../../util/errors.ts';
-import { decodeMessage, encodeMessage } from '../../util/protobuf/message.ts';
+import { decodeMessage, encodeMessage } from '../../util/protobuf.ts';
 import { FRAME_FLAG } from '../../util/ttrpc/frame.ts';
 import { agentBreach } from '../failures.ts';
-import { type ExitStatus, StdioRequest, StdioResponse } from '../messages.ts';
+import { type ExitStatus, StdioRequestSchema, StdioResponseSchema } from '../generated/agent_pb.ts';
 import type { AgentRpc } from '../rpc.ts';
 import { InputSide } from './input-side.ts';
 import { STDIO_FRAME_BYTES } from './limits.ts';
@@ -117,9 +117,15 @@ class AgentStdio implements StdioStream {
   }
 
   #open(options: StdioOptions): number {
-    const payload = encodeMessage(StdioRequest, { ...options });
-    return this.#rpc.open('Stdio', payload, FRAME_FLAG.remoteOpen, {
-      what: `relay the standard streams of container ${options.containerId}`,
+    const { containerId, execId = '', stdoutOffset = 0, stderrOffset = 0 } = options;
+    const payload = encodeMessage(StdioRequestSchema, {
+      containerId,
+      execId,
+      stdoutOffset: BigInt(stdoutOffset),
+      stderrOffset: BigInt(stderrOffset),
+    });
+    return this.#rpc.open('stdio', payload, FRAME_FLAG.remoteOpen, {
+      what: `relay the standard streams of container ${containerId}`,
       onData: (bytes) => this.#receive(decodeStdioOutput(bytes)),
       onResponse: (bytes) => this.#finish(bytes),
       onFailure: (error) => {
@@ -201,7 +207,7 @@ class AgentStdio implements StdioStream {
   }
 
   #finish(response: Uint8Array): void {
-    const { exit } = decodeMessage(StdioResponse, response);
+    const { exit } = decodeMessage(StdioResponseSchema, response);
     if (exit === undefined) throw agentBreach('the guest ended a stream without an exit status');
     this.#stop();
     this.#resolveExit(exit);

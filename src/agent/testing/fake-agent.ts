@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import {
-  type Decoded,
-  decodeMessage,
-  type Encodable,
-  encodeMessage,
-} from '../../util/protobuf/message.ts';
+  create,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
+import { decodeMessage, encodeMessage } from '../../util/protobuf.ts';
 import {
   encodeFrame,
   FRAME_FLAG,
@@ -13,14 +14,20 @@ import {
   type Frame,
   FrameReader,
 } from '../../util/ttrpc/frame.ts';
-import { Request, Response } from '../../util/ttrpc/messages.ts';
+import { RequestSchema, ResponseSchema } from '../../util/ttrpc/generated/ttrpc_pb.ts';
+import { METHODS, type UnaryMethod } from '../calls.ts';
+import {
+  ExitStatusSchema,
+  type StdioRequest,
+  StdioRequestSchema,
+  StdioResponseSchema,
+} from '../generated/agent_pb.ts';
 import { encodeOffer, MarkerScanner, PROTOCOL_VERSION } from '../handshake.ts';
-import { CALLS, type CallName, type ExitStatus, StdioRequest, StdioResponse } from '../messages.ts';
 
 type Answers = {
-  [C in CallName]?: (
-    request: Decoded<(typeof CALLS)[C]['request']>,
-  ) => Encodable<(typeof CALLS)[C]['response']> | FakeStatus;
+  [M in UnaryMethod]?: (
+    request: MessageShape<(typeof METHODS)[M]['input']>,
+  ) => MessageInitShape<(typeof METHODS)[M]['output']> | FakeStatus;
 };
 
 /** Makes a call fail: return one from an answer. */
@@ -36,13 +43,13 @@ export class FakeStatus {
 
 /** A stream call as the fake agent's owner sees it. */
 export interface FakeStdio {
-  request: Decoded<typeof StdioRequest>;
+  request: StdioRequest;
   streamId: number;
   /** Called with the payload of each data frame. */
   onInput: (payload: Buffer) => void;
   /** Sends the payload of a StdioOutput. */
   send(payload: Uint8Array): void;
-  exit(status: Partial<ExitStatus>): void;
+  exit(status: MessageInitShape<typeof ExitStatusSchema>): void;
 }
 
 export interface FakeAgentOptions {
@@ -132,35 +139,41 @@ export class FakeAgent {
   }
 
   #handleRequest({ streamId, payload, flags }: Frame): void {
-    const request = decodeMessage(Request, payload);
+    const request = decodeMessage(RequestSchema, payload);
     this.calls.push(request.method);
     if ((flags & FRAME_FLAG.remoteOpen) !== 0) this.#openStdio(streamId, request.payload);
-    else this.#answer(streamId, request.method as CallName, request.payload);
+    else this.#answer(streamId, request.method, request.payload);
   }
 
-  #answer(streamId: number, name: CallName, payload: Uint8Array): void {
-    const answer = this.#options.answers?.[name] as ((request: unknown) => object) | undefined;
-    const response = answer?.(decodeMessage(CALLS[name].request, payload)) ?? {};
+  #answer(streamId: number, methodName: string, payload: Uint8Array): void {
+    const name = (methodName.charAt(0).toLowerCase() + methodName.slice(1)) as UnaryMethod;
+    const { input, output }: { input: DescMessage; output: DescMessage } = METHODS[name];
+    const answer = this.#options.answers?.[name] as
+      | ((request: unknown) => Record<string, unknown> | FakeStatus)
+      | undefined;
+    const response = answer?.(decodeMessage(input, payload)) ?? {};
     if (response instanceof FakeStatus) {
       const { code, message } = response;
-      this.#respond(streamId, encodeMessage(Response, { status: { code, message } }));
+      this.#respond(streamId, encodeMessage(ResponseSchema, { status: { code, message } }));
     } else {
-      const encoded = encodeMessage(CALLS[name].response, response as Record<string, never>);
-      this.#respond(streamId, encodeMessage(Response, { payload: encoded }));
+      const encoded = encodeMessage(output, response);
+      this.#respond(streamId, encodeMessage(ResponseSchema, { payload: encoded }));
     }
   }
 
   #openStdio(streamId: number, payload: Uint8Array): void {
     const stdio: FakeStdio = {
-      request: decodeMessage(StdioRequest, payload),
+      request: decodeMessage(StdioRequestSchema, payload),
       streamId,
       onInput: () => {},
       send: (bytes) =>
         this.sendFrame({ streamId, type: FRAME_TYPE.data, flags: 0, payload: bytes }),
       exit: (exit) => {
         this.#streams.delete(streamId);
-        const response = encodeMessage(StdioResponse, { exit });
-        this.#respond(streamId, encodeMessage(Response, { payload: response }));
+        const response = encodeMessage(StdioResponseSchema, {
+          exit: create(ExitStatusSchema, exit),
+        });
+        this.#respond(streamId, encodeMessage(ResponseSchema, { payload: response }));
       },
     };
     this.#streams.set(streamId, stdio);
