@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Script } from 'node:vm';
-import { writeBundle } from './bundle.ts';
+import { bundleEntry, writeBundle } from './bundle.ts';
 
 let directory = '';
 
@@ -47,4 +47,15 @@ test('a cache of another V8 does no harm', () => {
 test('a stack trace names the code', () => {
   writeBundle(directory, 'tool', `\nfunction fail() {\nthrow new Error('told');\n}\nfail();`);
   assert.throws(runBundle, /tool\.code\.js:3/);
+});
+
+test('the command loads nothing that only the sandboxer needs', async () => {
+  const source = path.resolve(import.meta.dirname, '../../src');
+  const [command, sandboxer] = await Promise.all(
+    ['cli', 'sandboxer'].map((room) => bundleEntry(path.join(source, room, 'main.ts'))),
+  );
+  const findAgent = (bundled?: { inputs: readonly string[] }) =>
+    bundled?.inputs.filter((file) => /\bnode_modules\/|\bsrc\/(agent|sandbox)\//.test(file));
+  assert.deepEqual(findAgent(command), []);
+  assert.ok(findAgent(sandboxer)?.some((file) => file.includes('node_modules/@bufbuild/')));
 });

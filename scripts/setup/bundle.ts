@@ -13,12 +13,19 @@ const ENTRIES = { wardian: 'src/cli/main.ts', sandboxer: 'src/sandboxer/main.ts'
  */
 export async function bundle(root: string): Promise<void> {
   for (const [name, entry] of Object.entries(ENTRIES)) {
-    const code = await bundleEntry(path.join(root, entry));
+    const { code } = await bundleEntry(path.join(root, entry));
     writeBundle(path.join(root, 'dist'), name, code);
   }
 }
 
-async function bundleEntry(entry: string): Promise<string> {
+export interface Bundled {
+  readonly code: string;
+  /** The files that something of went into the code. */
+  readonly inputs: readonly string[];
+}
+
+/** Makes one piece of code of an entry point and all that it imports. */
+export async function bundleEntry(entry: string): Promise<Bundled> {
   const result = await build({
     entryPoints: [entry],
     write: false,
@@ -33,8 +40,13 @@ async function bundleEntry(entry: string): Promise<string> {
     minifyWhitespace: true,
     legalComments: 'none',
     logLevel: 'silent',
+    metafile: true,
   });
-  return result.outputFiles[0]?.text ?? '';
+  const [output] = Object.values(result.metafile.outputs);
+  const inputs = Object.entries(output?.inputs ?? {}).filter(
+    ([, { bytesInOutput }]) => bytesInOutput > 0,
+  );
+  return { code: result.outputFiles[0]?.text ?? '', inputs: inputs.map(([file]) => file) };
 }
 
 /** Writes the three files of a bundle; the loader last, since it is what others look for. */

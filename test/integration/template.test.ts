@@ -19,6 +19,7 @@ import { bootSandboxMachine, cloneSandboxMachine } from '../../src/template/clon
 import { type Guest, loadGuest } from '../../src/template/guest.ts';
 import { chooseSizeClass } from '../../src/template/size-class.ts';
 import type { Template } from '../../src/template/template.ts';
+import { TemplateCatalog } from '../../src/template/template-catalog.ts';
 import { TemplateStore } from '../../src/template/template-store.ts';
 
 const launcherPath = path.resolve(import.meta.dirname, '../../dist/launcher');
@@ -174,16 +175,18 @@ describe('templates and clones', { skip: isSetUp ? false : 'run scripts/setup fi
   });
 
   it('is made once by two at the same time', async () => {
-    await store.prune({ all: true });
+    const cacheDirectory = path.join(folder, 'cache');
+    const catalog = new TemplateCatalog({ cacheDirectory, driver, guest });
+    await catalog.prune({ all: true });
     const stores = [createStore(), createStore()];
     const progress: string[] = [];
     const onProgress = (line: string): void => void progress.push(line);
     await Promise.all(stores.map((one) => one.obtain(size, { onProgress })));
     assert.equal(progress.filter((line) => line.startsWith('booting')).length, 1);
-    const [summary] = await store.list();
+    const [summary] = await catalog.list();
     assert.equal(summary?.key, template.key);
     assert.equal(summary?.isCurrent, true);
-    assert.deepEqual(await store.prune({ all: false }), []);
+    assert.deepEqual(await catalog.prune({ all: false }), []);
     for (const one of stores) await one.close();
   });
 });

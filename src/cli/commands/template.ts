@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { loadDriver } from '../../hypervisor/registry.ts';
 import { loadGuest } from '../../template/guest.ts';
-import { TemplateStore } from '../../template/template-store.ts';
+import { TemplateCatalog } from '../../template/template-catalog.ts';
 import { parseCpus, parseSize } from '../arguments/values.ts';
 import type { CommandContext } from '../command.ts';
 import { withSandboxer } from '../connect.ts';
@@ -46,7 +46,8 @@ const ls = defineCommand(
     flags: LIST_FLAGS,
   },
   async ({ flags }, context) => {
-    const templates = await withTemplates(context, (store) => store.list());
+    const catalog = await openCatalog(context);
+    const templates = await catalog.list();
     const nowMs = Date.now();
     await printList(
       context,
@@ -88,7 +89,8 @@ const prune = defineCommand(
     },
   },
   async ({ flags }, context) => {
-    const keys = await withTemplates(context, (store) => store.prune({ all: flags.all }));
+    const catalog = await openCatalog(context);
+    const keys = await catalog.prune({ all: flags.all });
     if (flags.json) await writeJson(context.stdout, keys);
     else await writeText(context.stdout, keys.map((key) => `${key}\n`).join(''));
     return 0;
@@ -96,29 +98,19 @@ const prune = defineCommand(
 );
 
 /** The cache of templates needs no sandboxer to be looked at; what makes one outdated is the driver and the guest. */
-async function withTemplates<T>(
-  { directories, environment, sandboxerPath }: CommandContext,
-  action: (store: TemplateStore) => Promise<T>,
-): Promise<T> {
-  const launcherPath = path.join(path.dirname(sandboxerPath), 'launcher');
+async function openCatalog({
+  directories,
+  environment,
+  sandboxerPath,
+}: CommandContext): Promise<TemplateCatalog> {
   const { driver } = await loadDriver('qemu', {
-    launcherPath,
+    launcherPath: path.join(path.dirname(sandboxerPath), 'launcher'),
     cacheDirectory: directories.cache,
     diskDirectories: [],
     accelerator: environment['WARDIAN_ACCEL'],
   });
-  const store = new TemplateStore({
-    cacheDirectory: directories.cache,
-    runtimeDirectory: directories.runtime,
-    driver,
-    guest: await loadGuest(directories.cache),
-    launcherPath,
-  });
-  try {
-    return await action(store);
-  } finally {
-    await store.close();
-  }
+  const guest = await loadGuest(directories.cache);
+  return new TemplateCatalog({ cacheDirectory: directories.cache, driver, guest });
 }
 
 const children: readonly DescribedCommand[] = [ls, create, prune];

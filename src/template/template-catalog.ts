@@ -1,0 +1,109 @@
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { withLock } from '../host/lock.ts';
+import type { HypervisorDriver } from '../hypervisor/driver.ts';
+import { hasErrno } from '../util/errors.ts';
+import type { Guest } from './guest.ts';
+import type { SizeClass } from './size-class.ts';
+import { computeGeneration } from './template.ts';
+import { measureTemplate, readMetadata, removeTemplate } from './template-files.ts';
+
+export interface TemplateCatalogOptions {
+  readonly cacheDirectory: string;
+  readonly driver: HypervisorDriver;
+  readonly guest: Guest;
+}
+
+export interface TemplateSummary {
+  readonly key: string;
+  readonly size: SizeClass;
+  readonly createdAtMs: number;
+  readonly diskBytes: number;
+  /** False when kernel, agent or VMM have changed since: nothing will use it again. */
+  readonly isCurrent: boolean;
+}
+
+const KEY = /^[0-9a-f]{32}$/;
+const UNFINISHED = '.making-';
+
+/** The folder that templates are kept in, those of older generations too; shared by all processes of a user. */
+export class TemplateCatalog {
+  readonly folder: string;
+  /** Of the templates that this driver and guest can use. */
+  readonly generation: string;
+
+  constructor({ cacheDirectory, driver, guest }: TemplateCatalogOptions) {
+    this.folder = path.join(cacheDirectory, 'templates');
+    this.generation = computeGeneration(driver, guest);
+  }
+
+  getPath(key: string): string {
+    return path.join(this.folder, key);
+  }
+
+  /** Where a template is made, before it is moved to its place. */
+  getUnfinishedPath(key: string): string {
+    return path.join(this.folder, `${UNFINISHED}${key}`);
+  }
+
+  /** All templates, oldest first; what is damaged is left out. */
+  async list(): Promise<TemplateSummary[]> {
+    const keys = (await this.#listNames()).filter((name) => KEY.test(name));
+    const found = await Promise.all(keys.map((key) => this.#summarize(key)));
+    return found
+      .filter((summary) => summary !== undefined)
+      .sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  /** Removes templates that nothing will use again (`all`: every one) and what was left half-made. Returns their keys. */
+  async prune({ all }: { all: boolean }): Promise<string[]> {
+    const current = new Set(
+      (await this.list()).filter((one) => one.isCurrent).map((one) => one.key),
+    );
+    const removed: string[] = [];
+    for (const name of await this.#listNames()) {
+      if (!KEY.test(name) || (!all && current.has(name))) continue;
+      // Running clones are not touched: the kernel keeps their memory until the last of them is gone.
+      await this.withKeyLock(name, {}, async () => {
+        await this.removeUnfinished(name);
+        await removeTemplate(this.getPath(name));
+      });
+      removed.push(name);
+    }
+    return removed;
+  }
+
+  /** What a process left that died while it made this template; the caller holds the lock. */
+  async removeUnfinished(key: string): Promise<void> {
+    await rm(this.getUnfinishedPath(key), { recursive: true, force: true });
+  }
+
+  /** One process at a time makes or removes a template. */
+  async withKeyLock<T>(
+    key: string,
+    options: { signal?: AbortSignal },
+    action: () => Promise<T>,
+  ): Promise<T> {
+    return await withLock(path.join(this.folder, `${key}.lock`), options, action);
+  }
+
+  async #summarize(key: string): Promise<TemplateSummary | undefined> {
+    const folder = this.getPath(key);
+    try {
+      const { size, createdAtMs, generation } = await readMetadata(folder);
+      const diskBytes = await measureTemplate(folder);
+      return { key, size, createdAtMs, diskBytes, isCurrent: generation === this.generation };
+    } catch {
+      return undefined; // damaged or just removed: there is no template
+    }
+  }
+
+  async #listNames(): Promise<string[]> {
+    try {
+      return await readdir(this.folder);
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return [];
+      throw error;
+    }
+  }
+}
