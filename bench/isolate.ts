@@ -6,10 +6,10 @@ import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** Where one run of the benchmark keeps everything; `isRoot` decides which peers can take part. */
+/** Where one run of the benchmark keeps everything. */
 export interface Workspace {
   readonly directory: string;
-  /** In namespaces of our own: what is mounted, listens or runs there ends with the run. */
+  /** In namespaces of our own (as root): what is mounted, listens or runs there ends with the run. Peers need that. */
   readonly isolated: boolean;
 }
 

@@ -60,19 +60,25 @@ export async function execPeers(
   names: readonly PeerName[],
   cleanup: Cleanup,
 ): Promise<Contestant[]> {
-  const contestants: Contestant[] = [];
-  for (const peer of findPeers(bench, names)) {
-    const id = nextPeerId();
-    await bench.runner.time(peer.start(id));
-    cleanup.defer(peer.name, () => removePeerContainer(bench, peer, id));
-    contestants.push({
-      name: `${peer.name}: exec`,
-      measure: async () => ({ value: await bench.runner.time(peer.exec(id)) }),
-    });
-  }
-  return contestants;
+  return await Promise.all(
+    findPeers(bench, names).map(async (peer) => {
+      const name = `${peer.name}: exec`;
+      const id = nextPeerId();
+      try {
+        await bench.runner.time(peer.start(id));
+      } catch (error) {
+        return { name, measure: () => Promise.reject(error) }; // a peer that fails is no reason for others to fail
+      }
+      cleanup.defer(peer.name, () => removePeerContainer(bench, peer, id));
+      return {
+        name,
+        measure: async () => ({ value: await bench.runner.time(peer.exec(id)) }),
+      };
+    }),
+  );
 }
 
+/** Ends and removes a container that `Peer.start` has left. */
 export async function removePeerContainer(bench: Bench, peer: Peer, id: string): Promise<void> {
   for (const argv of peer.remove(id)) await bench.runner.time(argv);
 }
