@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import path from 'node:path';
-import { findDirectories } from '../host/directories.ts';
+import { type Directories, findDirectories } from '../host/directories.ts';
 import { VERSION } from '../util/version.ts';
 import type { CommandContext, OutputStream } from './command.ts';
 import { findVerb } from './verbs.ts';
@@ -28,6 +28,7 @@ function takeDebugFlag(arguments_: string[]): boolean {
 /** The process as commands see it. Streams are opened when they are first used: each costs start-up time. */
 function createContext(debug: boolean): CommandContext {
   const guarded = new Set<OutputStream>();
+  let directories: Directories | undefined;
   const guard = (stream: OutputStream): OutputStream => {
     // Errors reach whoever wrote, through the callback of the write; without a listener they would also crash us.
     if (!guarded.has(stream)) stream.on('error', () => {});
@@ -45,7 +46,11 @@ function createContext(debug: boolean): CommandContext {
       return guard(process.stderr);
     },
     environment: process.env,
-    directories: findDirectories(process.env, process.getuid?.() ?? -1),
+    /** Found when a command needs them, so that a wrong one is reported as every error is. */
+    get directories() {
+      directories ??= findDirectories(process.env, process.getuid?.() ?? -1);
+      return directories;
+    },
     version: VERSION,
     sandboxerPath: findSandboxer(process.argv[1] ?? ''),
     debug,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -74,14 +74,24 @@ test('breaks the lock of a process that was killed, for one of many that wait', 
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('a holder of an earlier boot is dead, a file that is no lock is reported', async () => {
+test('a holder of an earlier boot is dead, and so is one whose lock a crash has damaged', async () => {
   const lockPath = path.join(folder, 'd');
   const holder = { pid: process.pid, startTime: '1', bootId: 'other', token: '0123456789abcdef' };
   await writeFile(lockPath, JSON.stringify(holder));
   await (await acquireLock(lockPath)).release();
-  await writeFile(lockPath, 'nonsense');
+  for (const damaged of ['', '{"pid":1', 'nonsense', '\0'.repeat(100), '{}']) {
+    await writeFile(lockPath, damaged);
+    await (await acquireLock(lockPath, { timeoutMs: 1000 })).release();
+  }
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('what stands in a lock’s place and is none is reported', async () => {
+  const lockPath = path.join(folder, 'directory');
+  await mkdir(lockPath);
   await assert.rejects(acquireLock(lockPath), { code: 'STATE_CORRUPT' });
-  await rm(lockPath);
+  await rm(lockPath, { recursive: true });
+  assert.deepEqual(await readdir(folder), []);
 });
 
 test('waiting ends when it is cancelled', async () => {

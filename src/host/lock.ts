@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno, WardianError } from '../util/errors.ts';
@@ -34,8 +34,8 @@ export async function acquireLock(lockPath: string, options: LockOptions = {}): 
   const holder: Holder = { ...getOwnIdentity(), token: randomBytes(8).toString('hex') };
   // The file appears with its content, by link(2): nobody ever reads a lock that does not say whose it is.
   const draft = `${lockPath}.${holder.token}.new`;
-  await writeFile(draft, JSON.stringify(holder), { flag: 'wx', mode: 0o600 });
   try {
+    await writeFile(draft, JSON.stringify(holder), { flag: 'wx', mode: 0o600 });
     await waitUntilTaken(lockPath, draft, options);
   } finally {
     await rm(draft, { force: true });
@@ -109,18 +109,16 @@ async function breakLock(lockPath: string, dead: Holder, options: LockOptions): 
 }
 
 async function readHolder(lockPath: string): Promise<Holder | undefined> {
-  let text: string;
   try {
-    text = await readFile(lockPath, 'utf8');
+    const text = await readFile(lockPath, 'utf8');
+    return parseHolder(text) ?? describeDamaged(text);
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
+    throw new WardianError('STATE_CORRUPT', `the lock ${lockPath} cannot be read`, {
+      cause: error,
+      hint: 'remove it when no wardian command is running',
+    });
   }
-  const holder = parseHolder(text);
-  if (holder !== undefined) return holder;
-  throw new WardianError('STATE_CORRUPT', `the lock ${lockPath} does not say who holds it`, {
-    hint: 'remove that file when no wardian command is running',
-  });
 }
 
 function parseHolder(text: string): Holder | undefined {
@@ -130,8 +128,14 @@ function parseHolder(text: string): Holder | undefined {
     if (typeof bootId !== 'string' || !/^[0-9a-f]{16}$/.test(token ?? '')) return undefined;
     return { pid: pid as number, startTime, bootId, token: token as string };
   } catch {
-    return undefined; // Not JSON: the caller reports the file.
+    return undefined; // Not JSON: the caller takes it for what a crash left.
   }
+}
+
+/** A living holder's lock is whole from its first moment: one that is not was cut by a power failure, and its holder is dead. */
+function describeDamaged(text: string): Holder {
+  const token = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return { pid: 0, startTime: '', bootId: '', token };
 }
 
 function timedOut(lockPath: string, holder: Holder): WardianError {

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { ensureDirectory } from '../host/directories.ts';
 import { readJsonFile, syncDirectory, writeFileAtomic } from '../host/files.ts';
 import { hasErrno } from '../util/errors.ts';
 import {
@@ -49,7 +50,7 @@ export class StoreFiles {
 
   /** Makes the folders unless they are there; modes are exact, whatever the umask. */
   async prepare(): Promise<void> {
-    await mkdir(path.dirname(this.root), { recursive: true, mode: PUBLIC_FOLDER });
+    ensureDirectory(path.dirname(this.root), PUBLIC_FOLDER);
     await makeFolder(this.root, PUBLIC_FOLDER);
     await makeFolder(path.join(this.root, 'blobs'), PUBLIC_FOLDER);
     for (const name of ['records', 'locks', 'tmp']) {

@@ -177,6 +177,11 @@ const SYSTEM_ERRORS: Record<string, { code: ErrorCode; hint: string }> = {
   },
   ENOMEM: { code: 'HOST_NO_MEMORY', hint: 'stop something, or ask for less with --memory' },
   EACCES: { code: 'HOST_PERMISSION', hint: 'check the owner and mode of that path' },
+  EROFS: { code: 'HOST_PERMISSION', hint: 'that disk is mounted read-only: choose another folder' },
+  EMFILE: {
+    code: 'HOST_PERMISSION',
+    hint: 'too many files are open: raise the limit (ulimit -n), or stop some containers',
+  },
   EPERM: { code: 'HOST_PERMISSION', hint: 'check what this user may do here: wardian check' },
 };
 
