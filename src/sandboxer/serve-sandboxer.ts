@@ -1,15 +1,16 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
-import { type Directories, ensurePrivateDirectory } from '../host/directories.ts';
+import { type Directories, ensureDirectory, ensurePrivateDirectory } from '../host/directories.ts';
 import { acquireLock } from '../host/lock.ts';
+import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { adoptAll } from './adopt-all.ts';
 import { SOCKET_NAME } from './api.ts';
 import { createServices } from './create-services.ts';
 import { createHandlers } from './handlers.ts';
 import { Sandboxer } from './sandboxer.ts';
-import { serveConnection } from './server-connection.ts';
+import { type ServerHandlers, serveConnection } from './server-connection.ts';
 
 export interface ServeOptions {
   readonly directories: Directories;
@@ -30,38 +31,42 @@ const LOCK_PATIENCE_MS = 500;
 
 /** Starts serving this user's sandboxes; undefined when another process does so already. */
 export async function serveSandboxer(options: ServeOptions): Promise<ServedSandboxer | undefined> {
-  const { directories, log } = options;
+  const { directories, environment } = options;
+  const idleMs = parseIdleMs(environment['WARDIAN_IDLE_TIMEOUT_MS']);
   ensurePrivateDirectory(directories.runtime);
+  ensureDirectory(directories.data, 0o755);
   const lock = await takeLock(directories.runtime);
   if (lock === undefined) return undefined;
+  const cleanup = new Cleanup();
+  cleanup.defer('lock', () => lock.release());
+  try {
+    return await serve(options, idleMs, cleanup);
+  } catch (error) {
+    throw await cleanup.fail(error);
+  }
+}
+
+/** Takes over what runs, and listens. What it has to undo runs in the end, or now when it fails. */
+async function serve(
+  options: ServeOptions,
+  idleMs: number,
+  cleanup: Cleanup,
+): Promise<ServedSandboxer> {
+  const { directories, log } = options;
   const { services, images, describe } = await createServices(options);
+  cleanup.defer('templates', () => services.templates.close());
   const sandboxer = new Sandboxer({ services, images, dataDirectory: directories.data });
+  cleanup.defer('sandboxes', () => sandboxer.release());
   await adoptAll(sandboxer, services, log);
   let leave = (): void => {};
   const asked = new Promise<void>((resolve) => {
     leave = resolve;
   });
   const handlers = createHandlers(sandboxer, { describe, leave: () => setImmediate(leave) });
-  const connections = new Set<Socket>();
-  const server = createServer((socket) => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-    serveConnection(socket, handlers);
-  });
-  const socketPath = path.join(directories.runtime, SOCKET_NAME);
-  await listen(server, socketPath);
-  const idle = waitUntilIdle(
-    () => connections.size > 0 || sandboxer.registry.isBusy,
-    parseIdleMs(options.environment['WARDIAN_IDLE_TIMEOUT_MS']),
-  );
-  const left = Promise.race([asked, idle]).then(async () => {
-    // Nobody may find the socket any more before the lock is given up: a client then starts another sandboxer.
-    await rm(socketPath, { force: true });
-    server.close();
-    sandboxer.release();
-    for (const socket of connections) socket.destroy();
-    await services.templates.close();
-    await lock.release();
+  const connections = await listen(directories.runtime, handlers, cleanup);
+  const isBusy = (): boolean => connections.size > 0 || sandboxer.registry.isBusy;
+  const left = Promise.race([asked, waitUntilIdle(isBusy, idleMs)]).then(async () => {
+    for (const failure of await cleanup.run()) log(`while leaving: ${failure}`);
   });
   return { left };
 }
@@ -77,13 +82,31 @@ async function takeLock(runtimeDirectory: string) {
   }
 }
 
-async function listen(server: Server, socketPath: string): Promise<void> {
-  await mkdir(path.dirname(socketPath), { recursive: true });
+/** Serves whoever connects; gives the connections that are open. */
+async function listen(
+  runtimeDirectory: string,
+  handlers: ServerHandlers,
+  cleanup: Cleanup,
+): Promise<ReadonlySet<Socket>> {
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    serveConnection(socket, handlers);
+  });
+  cleanup.defer('connections', () => {
+    server.close();
+    for (const socket of connections) socket.destroy();
+  });
+  const socketPath = path.join(runtimeDirectory, SOCKET_NAME);
   await rm(socketPath, { force: true }); // of a sandboxer that died; we hold the lock
+  // Nobody may find the socket any more before the lock is given up: a client then starts another sandboxer.
+  cleanup.defer('socket', () => rm(socketPath, { force: true }));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(socketPath, resolve);
   });
   await chmod(socketPath, 0o600);
+  return connections;
 }
 
 /** Fulfilled when nothing has happened for `idleMs`. Looks a few times in that span rather than at every event. */

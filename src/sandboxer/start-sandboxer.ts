@@ -1,7 +1,12 @@
 import path from 'node:path';
 import { READY_DESCRIPTOR, readLogTail, startDetached } from '../host/detach.ts';
 import type { Directories } from '../host/directories.ts';
-import { deserializeError, type SerializedError, WardianError } from '../util/errors.ts';
+import {
+  deserializeError,
+  type SerializedError,
+  toWardianError,
+  WardianError,
+} from '../util/errors.ts';
 
 /** The sandboxer's log inside the runtime folder. */
 export const SANDBOXER_LOG_NAME = 'sandboxer.log';
@@ -42,7 +47,8 @@ export async function startSandboxer(start: SandboxerStart): Promise<{ ready: bo
     line = await startDetached(program, signal);
   } catch (error) {
     if (start.signal?.aborted) throw new WardianError('CANCELLED', 'the start was cancelled');
-    throw startFailure(logPath, error);
+    const known = toWardianError(error);
+    throw known.code === 'INTERNAL' ? startFailure(logPath, error) : known;
   }
   if (line === undefined) return { ready: false };
   const message = parseReadyLine(line);
