@@ -75,7 +75,7 @@ export class TestHost {
 
   /** Starts `wardian` with piped standard streams. */
   start(arguments_: readonly string[], options: CommandOptions = {}): ChildProcess {
-    const child = spawn(process.execPath, [CLI, ...arguments_], {
+    const child = spawn(process.execPath, ['--', CLI, ...arguments_], {
       env: { ...this.environment, ...options.environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
