@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
@@ -14,6 +14,9 @@ export interface Workspace {
 }
 
 const WORKSPACE_VARIABLE = 'WARDIAN_BENCH_WORKSPACE';
+const ISOLATED_VARIABLE = 'WARDIAN_BENCH_ISOLATED';
+/** Two namespaces are made in milliseconds. */
+const PROBE_TIMEOUT_MS = 10_000;
 const CONTROL_GROUPS = '/sys/fs/cgroup';
 
 /**
@@ -31,11 +34,11 @@ export function findWorkspace(
   environment: Record<string, string | undefined>,
 ): Workspace | undefined {
   const directory = environment[WORKSPACE_VARIABLE];
-  return directory ? { directory, isolated: process.getuid?.() === 0 } : undefined;
+  return directory ? { directory, isolated: environment[ISOLATED_VARIABLE] === '1' } : undefined;
 }
 
 /**
- * Runs this program again in a workspace, as root in mount and process namespaces of its own, and clears everything
+ * Runs a program in a workspace, where possible in mount and process namespaces of its own, and clears everything
  * away afterwards, even when that process is killed. Resolves with its exit code.
  */
 export async function runInWorkspace(argv: readonly string[]): Promise<number> {
@@ -43,13 +46,17 @@ export async function runInWorkspace(argv: readonly string[]): Promise<number> {
   const directory = path.join(tmpdir(), `wardian-bench-${randomBytes(4).toString('hex')}`);
   await mkdir(directory, { mode: 0o711 }); // Virtual machines may run as other users, and pass through it.
   try {
-    const isRoot = process.getuid?.() === 0;
-    const [file, ...rest] = isRoot ? [...namespaceCommand(), ...argv] : argv;
+    const isolated = canIsolate();
+    const [file, ...rest] = isolated ? [...namespaceCommand(), ...argv] : argv;
     // Node reads these certificates at every start, for 35 ms and more.
     const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
     const child = spawn(file as string, rest, {
       stdio: 'inherit',
-      env: { ...environment, [WORKSPACE_VARIABLE]: directory },
+      env: {
+        ...environment,
+        [WORKSPACE_VARIABLE]: directory,
+        [ISOLATED_VARIABLE]: isolated ? '1' : '0',
+      },
     });
     // Ctrl-C reaches the child too, which then ends in good order; a plain kill takes it along.
     process.on('SIGINT', () => {});
@@ -59,6 +66,13 @@ export async function runInWorkspace(argv: readonly string[]): Promise<number> {
   } finally {
     await removeWorkspace(directory);
   }
+}
+
+/** True for root, unless it lives in a container that keeps namespaces from it. */
+export function canIsolate(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  const argv = ['--mount', '--pid', '--fork', '--mount-proc', 'true'];
+  return spawnSync('unshare', argv, { stdio: 'ignore', timeout: PROBE_TIMEOUT_MS }).status === 0;
 }
 
 /** Kills the whole namespace when `unshare` dies, so that nothing outlives the run. */

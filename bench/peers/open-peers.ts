@@ -43,5 +43,5 @@ export async function openPeers(setup: PeerSetup | undefined, cleanup: Cleanup):
 function findObstacle(kind: PeerKind, setup: PeerSetup | undefined): string | undefined {
   const missing = kind.programs.filter((program) => !findProgram(program));
   if (missing.length > 0) return `not installed (${missing.join(', ')})`;
-  return setup === undefined ? 'needs root' : undefined;
+  return setup === undefined ? 'needs root, with the right to make namespaces' : undefined;
 }
