@@ -22,7 +22,9 @@ static int layer_path(char *path, size_t size, uint32_t lun) {
     return snprintf(path, size, "%s/layers/%u", settings.run_dir, lun);
 }
 
+// The root disk is there from the start; the others come by SCSI.
 static int find_device(uint32_t lun, char *device, size_t size) {
+    if (lun == 0) return snprintf(device, size, "/dev/vda") > 0 ? 0 : -EINVAL;
     char path[96];
     snprintf(path, sizeof path, "/sys/bus/scsi/devices/0:0:0:%u/block", lun);
     DIR *directory = opendir(path);

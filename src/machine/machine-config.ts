@@ -19,6 +19,7 @@ export interface BootSource {
 
 export type Device =
   | AgentPortDevice
+  | RootDiskDevice
   | ScsiControllerDevice
   | NetworkDevice
   | ShareDevice
@@ -29,7 +30,18 @@ export interface AgentPortDevice {
   readonly kind: 'agent-port';
 }
 
-/** The controller to which disks are attached while the machine runs. */
+/**
+ * The disk with the image, read-only: the first virtio block device. It is there before the guest boots because
+ * finding a disk is work for the guest, and a template has done that work for all its clones. Its size is
+ * fixed for the same reason, and larger than any image; reading beyond the image is an error.
+ */
+export interface RootDiskDevice {
+  readonly kind: 'root-disk';
+  /** Undefined: nothing but zeros, for a template. */
+  readonly path: string | undefined;
+}
+
+/** The controller to which further disks are attached while the machine runs. */
 export interface ScsiControllerDevice {
   readonly kind: 'scsi-controller';
 }

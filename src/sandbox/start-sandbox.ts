@@ -40,8 +40,8 @@ interface Machine {
   readonly templateKey: string;
 }
 
-/** The image's place on the SCSI controller. */
-const ROOT_LUN = 0;
+/** The root disk's number in the agent's count (protocol/agent.proto, Layer). */
+const ROOT_DISK = 0;
 /** Seed of a clone's random number generator: as much as the kernel's pool takes at once. */
 const ENTROPY_BYTES = 64;
 
@@ -95,7 +95,11 @@ async function startMachine(
   options: StartOptions & { readonly onSessionRestarted: () => void },
 ): Promise<Machine> {
   const { driver, templates, guest } = services;
-  const place = { id: plan.id, directory: path.join(directory, 'machine') };
+  const place = {
+    id: plan.id,
+    directory: path.join(directory, 'machine'),
+    imagePath: plan.image.erofsPath,
+  };
   if (!plan.fromTemplate) {
     const booted = await bootSandboxMachine({
       driver,
@@ -169,18 +173,13 @@ export function connectOutput(
   }
 }
 
-/** Attaches the image and sends everything that the agent needs at once: one journey, not six. */
+/** Sends everything that the agent needs at once: one journey, not five. */
 async function startContainer(
   plan: ContainerPlan,
   machine: VirtualMachine,
   agent: AgentClient,
   io: ProcessIo,
 ): Promise<void> {
-  const attached = machine.attachDisk({
-    lun: ROOT_LUN,
-    path: plan.image.erofsPath,
-    readOnly: true,
-  });
   const personalized = agent.personalize({
     entropy: randomBytes(ENTROPY_BYTES),
     realtimeNanoseconds: BigInt(Date.now()) * 1_000_000n,
@@ -190,15 +189,15 @@ async function startContainer(
   const created = agent.createContainer({
     ...plan.guest,
     id: plan.id,
-    rootfs: { ...plan.guest.rootfs, layers: [{ lun: ROOT_LUN, type: 'erofs', data: '' }] },
+    rootfs: { ...plan.guest.rootfs, layers: [{ lun: ROOT_DISK, type: 'erofs', data: '' }] },
   });
   const started = agent.startContainer({ id: plan.id });
   io.connect(agent);
   const died = machine.exited.then(({ reason }) => {
     throw new WardianError('SANDBOX_DIED', `the virtual machine ended while it started: ${reason}`);
   });
-  const steps = Promise.all([attached, personalized, created, started]);
-  const [, , , result] = await Promise.race([steps, died]);
+  const steps = Promise.all([personalized, created, started]);
+  const [, , result] = await Promise.race([steps, died]);
   if (result.execErrno !== 0) throw startFailure(plan.guest.process.args[0] ?? '', result);
 }
 

@@ -15,6 +15,8 @@ interface StartRequest {
   readonly id: string;
   /** An empty folder for the machine. */
   readonly directory: string;
+  /** The image that the guest finds on its root disk. */
+  readonly imagePath?: string | undefined;
   readonly signal?: AbortSignal;
   /** See AgentClientOptions. */
   readonly onSessionRestarted?: () => void;
@@ -27,14 +29,14 @@ interface StartRequest {
 export async function cloneSandboxMachine(
   request: StartRequest & { readonly template: Template },
 ): Promise<SandboxMachine> {
-  const { driver, template, id, directory, signal, onSessionRestarted } = request;
+  const { driver, template, id, directory, imagePath, signal, onSessionRestarted } = request;
   const { size, snapshot, nonce } = template;
-  const share = await makeShareDirectory(directory);
+  const shareDirectory = await makeShareDirectory(directory);
   const machine = await driver.clone({
     id,
     directory,
     snapshot,
-    config: describeSandboxMachine(size, snapshot.config.boot, share),
+    config: describeSandboxMachine(size, snapshot.config.boot, { shareDirectory, imagePath }),
     ...(signal && { signal }),
   });
   return await connectAgent(machine, {
@@ -47,13 +49,13 @@ export async function cloneSandboxMachine(
 export async function bootSandboxMachine(
   request: StartRequest & { readonly guest: Guest; readonly size: SizeClass },
 ): Promise<SandboxMachine> {
-  const { driver, guest, size, id, directory, signal, onSessionRestarted } = request;
-  const share = await makeShareDirectory(directory);
+  const { driver, guest, size, id, directory, imagePath, signal, onSessionRestarted } = request;
+  const shareDirectory = await makeShareDirectory(directory);
   const machine = await driver.boot({
     id,
     directory,
     snapshotable: false,
-    config: describeSandboxMachine(size, guest.boot, share),
+    config: describeSandboxMachine(size, guest.boot, { shareDirectory, imagePath }),
     ...(signal && { signal }),
   });
   return await connectAgent(

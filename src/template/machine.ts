@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
+import { join } from 'node:path';
 import type { BootSource, Device, MachineConfig } from '../machine/machine-config.ts';
 import type { SizeClass } from './size-class.ts';
 
 /** Kinds in the order in which every sandbox's machine has them: part of a template's key. */
 export const STANDARD_DEVICE_KINDS: readonly Device['kind'][] = [
   'agent-port',
+  'root-disk',
   'scsi-controller',
   'network',
   'share',
@@ -15,18 +16,30 @@ export const STANDARD_DEVICE_KINDS: readonly Device['kind'][] = [
 const SHARE_TAG = 'wardian';
 const NETWORK_ID = 'net0';
 
-/** The machine that every sandbox has. `shareDirectory` is what the guest may see of the host. */
+/** What a machine may see of the host. */
+export interface HostSide {
+  readonly shareDirectory: string;
+  /** The image on the root disk; undefined: none. */
+  readonly imagePath?: string | undefined;
+}
+
+/** The machine that every sandbox has. */
 export function describeSandboxMachine(
   size: SizeClass,
   boot: BootSource,
-  shareDirectory: string,
+  host: HostSide,
 ): MachineConfig {
-  const devices = STANDARD_DEVICE_KINDS.map((kind) => describeDevice(kind, shareDirectory));
+  const devices = STANDARD_DEVICE_KINDS.map((kind) => describeDevice(kind, host));
   return { cpus: size.cpus, memoryBytes: size.memoryBytes, boot, devices };
 }
 
-function describeDevice(kind: Device['kind'], shareDirectory: string): Device {
+function describeDevice(
+  kind: Device['kind'],
+  { shareDirectory, imagePath: path }: HostSide,
+): Device {
   switch (kind) {
+    case 'root-disk':
+      return { kind, path };
     case 'network':
       return { kind, id: NETWORK_ID, backend: { kind: 'none' } };
     case 'share':
@@ -38,7 +51,7 @@ function describeDevice(kind: Device['kind'], shareDirectory: string): Device {
 
 /** Makes the folder that a machine shares with its guest; the VMM's own user must be able to read it. */
 export async function makeShareDirectory(machineDirectory: string): Promise<string> {
-  const shareDirectory = path.join(machineDirectory, 'share');
+  const shareDirectory = join(machineDirectory, 'share');
   await mkdir(shareDirectory, { mode: 0o755 });
   return shareDirectory;
 }

@@ -7,6 +7,9 @@ export const INHERITED_FD = { console: 4, memory: 5, state: 6, qmp: 10, agent: 1
 /** Names that requests over QMP refer to. */
 export const SCSI_BUS = 'scsi.0';
 
+/** Size of a root disk without an image: what a file system of 2^32 blocks of 4 KiB, EROFS's limit, would need. */
+const EMPTY_DISK_BYTES = 2 ** 44;
+
 /**
  * Translated guest code is kept up to this size; memory is taken only as it fills. When it is full all is thrown away
  * and made again: with a distribution's kernel the first container in a clone alone fills 16 MB (docs/performance.md).
@@ -97,12 +100,18 @@ function buildDevice(device: Device): string[] {
         ...['-device', 'virtio-serial-device,max_ports=2'],
         ...['-device', 'virtserialport,chardev=agent,name=wardian.agent'],
       ];
+    case 'root-disk':
+      return [
+        ...['-blockdev', describeRootDisk(device.path)],
+        ...['-device', 'virtio-blk-device,drive=root-disk,num-queues=1'],
+      ];
     case 'scsi-controller':
       return ['-device', 'virtio-scsi-device,id=scsi,num_queues=1'];
     case 'network':
       return [
+        // Its announcement after a migration is no use to a clone, and costs the guest more than the agent's answer.
         ...['-netdev', `hubport,id=${device.id},hubid=0`],
-        ...['-device', `virtio-net-device,netdev=${device.id}`],
+        ...['-device', `virtio-net-device,netdev=${device.id},guest_announce=off`],
       ];
     case 'share':
       return [
@@ -113,6 +122,15 @@ function buildDevice(device: Device): string[] {
     case 'random':
       return ['-object', 'rng-builtin,id=random', '-device', 'virtio-rng-device,rng=random'];
   }
+}
+
+/** Read-only in both cases: the guest has learnt that in the template. Images are shared and never change: no lock. */
+function describeRootDisk(path: string | undefined): string {
+  const node = 'node-name=root-disk,read-only=on';
+  if (path === undefined) {
+    return `driver=null-co,${node},size=${EMPTY_DISK_BYTES},read-zeroes=on`;
+  }
+  return `driver=file,${node},locking=off,filename=${escapeValue(path)}`;
 }
 
 /** In QEMU's option lists a comma ends a value unless it is doubled. */
@@ -143,6 +161,7 @@ function tcgParameters(tscKhz: number): string[] {
     'noreplace-smp', // lock prefixes cost nothing here: 85 ms less of patching
     'tsc=reliable', // the guest's counter is the host's: no comparison against slower clocks
     `tsc_early_khz=${tscKhz}`,
+    'mitigations=off', // an emulated CPU does not speculate, and detours around indirect calls are dear
     'norandmaps', // translated code is found by address: a program at another place each time starts cold
   ];
 }

@@ -21,7 +21,7 @@ import { probeKvm } from './probe-kvm.ts';
 import { adoptQemu, type QemuStart, startQemu } from './process.ts';
 
 /** Raise it when the command line changes in a way that a saved state does not survive. */
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
 const NAME = 'qemu';
 
 /** Finds QEMU, chooses the accelerator, and readies the driver. */
