@@ -61,6 +61,7 @@ test('whiteouts hide lower layers only', () => {
     'keep',
   ]);
   assert.deepEqual(list(build(['f'], ['f', '.wh.f'])), ['f']);
+  assert.deepEqual(list(build(['f', 'd/f'], ['.wh.d', 'd/.wh.f', 'f/.wh.g'])), ['f']);
   const remade = build(lower, ['dir/', 'dir/new', '.wh.dir', '.wh.keep', '.wh.gone']);
   assert.deepEqual(list(remade), ['dir/', 'dir/new']);
 });

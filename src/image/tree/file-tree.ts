@@ -61,9 +61,12 @@ export class FileTree {
       this.#addRoot(entry);
       return;
     }
+    if (name.startsWith(WHITEOUT_PREFIX)) {
+      this.#applyWhiteout(components, name, entry.name);
+      return;
+    }
     const parent = this.#makeParent(components, entry.name);
-    if (name.startsWith(WHITEOUT_PREFIX)) this.#applyWhiteout(parent, name, entry.name);
-    else if (entry.kind === 'hard-link') this.#addHardLink(parent, name, entry);
+    if (entry.kind === 'hard-link') this.#addHardLink(parent, name, entry);
     else this.#addInode(parent, name, makeInode(entry, content, this.#label));
   }
 
@@ -111,7 +114,10 @@ export class FileTree {
     return target;
   }
 
-  #applyWhiteout(parent: Directory, name: string, fullName: string): void {
+  #applyWhiteout(components: string[], name: string, fullName: string): void {
+    const parent = this.#walk(components, { create: false, of: fullName });
+    // umoci tells of every file in a folder that has gone or become a file: nothing is left to hide.
+    if (parent?.kind !== 'directory') return;
     if (name === OPAQUE_MARKER) {
       this.#hideChildren(parent);
       return;
