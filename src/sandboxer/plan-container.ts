@@ -17,7 +17,8 @@ export function planContainer(
   image: ImageRecord,
   logPath: string,
 ): ContainerPlan {
-  const request = { ...asked, name };
+  // A container has its image's labels, too, and is found by them.
+  const request = { ...asked, name, labels: { ...image.config.labels, ...asked.labels } };
   const spec = buildSpec({ request, image: image.config, users: image });
   const guest = translateSpec(spec, {
     id: request.id,
