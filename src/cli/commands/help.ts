@@ -1,5 +1,5 @@
 import { defineCommand } from '../define-command.ts';
-import { renderOverview } from '../output/help-text.ts';
+import { renderOverview } from '../output/overview-text.ts';
 import { answerWithoutVerb } from '../output/without-verb.ts';
 import { writeText } from '../output/write-text.ts';
 import { findVerb } from '../verbs.ts';

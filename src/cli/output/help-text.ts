@@ -1,5 +1,4 @@
 import type { CommandSpec, FlagSpec } from '../arguments/spec.ts';
-import { VERBS } from '../verbs.ts';
 
 /** The help text of one command. */
 export function renderHelp(spec: CommandSpec): string {
@@ -31,26 +30,6 @@ ${renderColumns(rows)}
 `;
 }
 
-/** The help text of `wardian` itself. */
-export function renderOverview(): string {
-  const verbs = VERBS.map(({ name, summary }): [string, string] => [name, summary]);
-  return `wardian: containers, each in a small virtual machine of its own
-
-usage:
-  wardian [--debug] COMMAND [flags] ...
-
-commands:
-${renderColumns(verbs)}
-
-flags:
-${renderColumns([
-  ['--debug', 'with an error, show its causes and stacks'],
-  ['--help', 'show this text; behind a command, explain it'],
-  ['--version', 'show the version'],
-])}
-`;
-}
-
 function describeFlag([name, flag]: [string, FlagSpec]): [string, string] {
   const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
   const value = flag.value === undefined ? '' : ` ${flag.value}`;
@@ -62,7 +41,8 @@ function describeFlag([name, flag]: [string, FlagSpec]): [string, string] {
   return [`${short}--${name}${value}`, `${flag.help}${suffix}`];
 }
 
-function renderColumns(rows: readonly [string, string][]): string {
+/** Two columns, the left one as wide as it needs to be. */
+export function renderColumns(rows: readonly [string, string][]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
 }

@@ -2,7 +2,7 @@ import { WardianError } from '../../util/errors.ts';
 import { suggest } from '../arguments/suggest.ts';
 import type { CommandContext } from '../command.ts';
 import { VERBS } from '../verbs.ts';
-import { renderOverview } from './help-text.ts';
+import { renderOverview } from './overview-text.ts';
 import { writeText } from './write-text.ts';
 
 /** What `wardian` does when its first argument is no verb: `--help`, or a mistake. */
