@@ -1,11 +1,17 @@
 import path from 'node:path';
+import type { Directories } from '../host/directories.ts';
 import { loadDriver } from '../hypervisor/registry.ts';
 import { ImageStore } from '../image/image-store.ts';
 import type { SandboxServices } from '../sandbox/start-sandbox.ts';
 import { loadGuest } from '../template/guest.ts';
 import { TemplateStore } from '../template/template-store.ts';
 import type { Surroundings } from './handlers.ts';
-import type { ServeOptions } from './serve-sandboxer.ts';
+
+export interface ServiceOptions {
+  readonly directories: Directories;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly launcherPath: string;
+}
 
 export interface Services {
   readonly services: SandboxServices;
@@ -14,7 +20,7 @@ export interface Services {
 }
 
 /** Builds what all sandboxes share: driver, guest, templates, images. The one place where they are put together. */
-export async function createServices(options: Omit<ServeOptions, 'log'>): Promise<Services> {
+export async function createServices(options: ServiceOptions): Promise<Services> {
   const { directories, environment, launcherPath } = options;
   const guest = await loadGuest(directories.cache);
   const { driver, choice } = await loadDriver('qemu', {

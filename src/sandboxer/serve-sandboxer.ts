@@ -1,21 +1,18 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
-import { type Directories, ensureDirectory, ensurePrivateDirectory } from '../host/directories.ts';
+import { ensureDirectory, ensurePrivateDirectory } from '../host/directories.ts';
 import { acquireLock } from '../host/lock.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { adoptAll } from './adopt-all.ts';
 import { SOCKET_NAME } from './api.ts';
-import { createServices } from './create-services.ts';
+import { createServices, type ServiceOptions } from './create-services.ts';
 import { createHandlers } from './handlers.ts';
 import { Sandboxer } from './sandboxer.ts';
 import { type ServerHandlers, serveConnection } from './server-connection.ts';
 
-export interface ServeOptions {
-  readonly directories: Directories;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly launcherPath: string;
+export interface ServeOptions extends ServiceOptions {
   readonly log: (line: string) => void;
 }
 
