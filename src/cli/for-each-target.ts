@@ -1,4 +1,5 @@
-import { type ErrorCode, WardianError } from '../util/errors.ts';
+import type { ErrorCode } from '../util/error-codes.ts';
+import { WardianError } from '../util/errors.ts';
 import type { CommandContext } from './command.ts';
 import { reportError } from './output/report-error.ts';
 import { writeText } from './output/write-text.ts';

@@ -1,120 +1,4 @@
-/**
- * Every way in which Wardian fails on purpose. This table is the manual of failures
- * (docs/errors.md is made from it): a code, the exit code a command line gives for it, and what it means.
- *
- * `user` errors are mended by whoever typed the command; `host` errors by whoever owns the machine;
- * `system` errors are Wardian's or the guest's fault.
- */
-export const ERROR_CODES = {
-  USAGE: { kind: 'user', exitCode: 125, meaning: 'a flag or argument is wrong' },
-  NAME_INVALID: {
-    kind: 'user',
-    exitCode: 125,
-    meaning: 'a name or id has characters it may not have',
-  },
-  NAME_IN_USE: { kind: 'user', exitCode: 125, meaning: 'another container has this name' },
-  CONTAINER_NOT_FOUND: { kind: 'user', exitCode: 125, meaning: 'no container has this name or id' },
-  CONTAINER_NOT_RUNNING: { kind: 'user', exitCode: 125, meaning: 'the container has stopped' },
-  CONTAINER_RUNNING: { kind: 'user', exitCode: 125, meaning: 'the container still runs' },
-  COMMAND_NOT_FOUND: { kind: 'user', exitCode: 127, meaning: 'the command is not in the image' },
-  COMMAND_NOT_EXECUTABLE: {
-    kind: 'user',
-    exitCode: 126,
-    meaning: 'the command is there but cannot be run',
-  },
-  USER_NOT_FOUND: { kind: 'user', exitCode: 125, meaning: 'the user or group is not in the image' },
-  IMAGE_NOT_FOUND: { kind: 'user', exitCode: 125, meaning: 'no image has this name or id' },
-  IMAGE_IN_USE: { kind: 'user', exitCode: 125, meaning: 'a container still uses the image' },
-  IMAGE_INVALID: {
-    kind: 'user',
-    exitCode: 125,
-    meaning: 'the image or archive is damaged or not an OCI image',
-  },
-  IMAGE_UNSUPPORTED: {
-    kind: 'user',
-    exitCode: 125,
-    meaning: 'the image uses something Wardian does not read',
-  },
-  SPEC_INVALID: {
-    kind: 'user',
-    exitCode: 125,
-    meaning: 'the container specification is malformed',
-  },
-  SPEC_UNSUPPORTED: {
-    kind: 'user',
-    exitCode: 125,
-    meaning: 'the specification asks for what a VM cannot mean',
-  },
-  CONFIG_INVALID: {
-    kind: 'user',
-    exitCode: 125,
-    meaning: 'a configuration file or variable is wrong',
-  },
-  PATH_NOT_FOUND: {
-    kind: 'user',
-    exitCode: 125,
-    meaning: 'a file named on the command line is not there',
-  },
-  HOST_SETUP_MISSING: {
-    kind: 'host',
-    exitCode: 125,
-    meaning: 'a package or a built file is missing',
-  },
-  HOST_PERMISSION: {
-    kind: 'host',
-    exitCode: 125,
-    meaning: 'the host does not permit what is needed',
-  },
-  HOST_NO_SPACE: { kind: 'host', exitCode: 125, meaning: 'a disk is full' },
-  HOST_NO_MEMORY: { kind: 'host', exitCode: 125, meaning: 'the host has too little free memory' },
-  HYPERVISOR_MISSING: { kind: 'host', exitCode: 125, meaning: 'QEMU is not installed' },
-  HYPERVISOR_FAILED: { kind: 'system', exitCode: 125, meaning: 'QEMU did not start, or died' },
-  ACCELERATOR_UNUSABLE: {
-    kind: 'host',
-    exitCode: 125,
-    meaning: 'the accelerator that was asked for does not work',
-  },
-  TEMPLATE_FAILED: {
-    kind: 'system',
-    exitCode: 125,
-    meaning: 'a template could not be made or is damaged',
-  },
-  AGENT_TIMEOUT: {
-    kind: 'system',
-    exitCode: 125,
-    meaning: 'the guest agent did not answer in time',
-  },
-  AGENT_PROTOCOL: {
-    kind: 'system',
-    exitCode: 125,
-    meaning: 'the guest sent something that is not the protocol',
-  },
-  AGENT_VERSION: {
-    kind: 'system',
-    exitCode: 125,
-    meaning: 'the guest agent speaks another protocol version',
-  },
-  AGENT_FAILED: {
-    kind: 'system',
-    exitCode: 125,
-    meaning: 'the guest could not carry out a request',
-  },
-  SANDBOX_DIED: {
-    kind: 'system',
-    exitCode: 125,
-    meaning: 'the virtual machine ended unexpectedly',
-  },
-  SANDBOXER_UNREACHABLE: {
-    kind: 'system',
-    exitCode: 125,
-    meaning: 'the sandboxer did not start or does not answer',
-  },
-  STATE_CORRUPT: { kind: 'system', exitCode: 125, meaning: 'a state file on disk is damaged' },
-  CANCELLED: { kind: 'user', exitCode: 130, meaning: 'the operation was cancelled' },
-  INTERNAL: { kind: 'system', exitCode: 125, meaning: 'a bug in Wardian' },
-} as const;
-
-export type ErrorCode = keyof typeof ERROR_CODES;
+import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
 
 export interface WardianErrorOptions {
   /** The failure underneath; its message is not repeated in ours. */
@@ -167,6 +51,12 @@ export function isNodeError(thrown: unknown): thrown is NodeJS.ErrnoException {
 /** True when `thrown` is a system error with one of these errno names. */
 export function hasErrno(thrown: unknown, ...names: string[]): boolean {
   return isNodeError(thrown) && names.includes(thrown.code ?? '');
+}
+
+/** Says which folder's disk is full, which the kernel's own words leave out; other errors stay as they are. */
+export function nameFullDisk(thrown: unknown, folder: string): unknown {
+  if (!hasErrno(thrown, 'ENOSPC', 'EDQUOT')) return thrown;
+  return new WardianError('HOST_NO_SPACE', `no space is left for ${folder}`, { cause: thrown });
 }
 
 const SYSTEM_ERRORS: Record<string, { code: ErrorCode; hint: string }> = {

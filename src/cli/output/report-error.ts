@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { ERROR_CODES } from '../../util/error-codes.ts';
 import { hasErrno, toWardianError } from '../../util/errors.ts';
 import { writeText } from './write-text.ts';
 
@@ -33,10 +34,7 @@ export function renderError(thrown: unknown, debug: boolean): string {
     if (cause.message !== error.message) lines.push(`  cause: ${indent(cause.message)}`);
     cause = cause.cause;
   }
-  if (error.hint !== undefined) lines.push(`  hint: ${error.hint}`);
-  if (error.code === 'INTERNAL' && error.hint === undefined && !debug) {
-    lines.push('  hint: this is a bug of wardian; --debug shows where it happened');
-  }
+  lines.push(`  hint: ${error.hint ?? ERROR_CODES[error.code].remedy}`);
   for (const failure of error.cleanupErrors) lines.push(`  cleanup: ${indent(failure)}`);
   if (debug) lines.push(`  code: ${error.code}`, ...renderStacks(thrown));
   return `${lines.join('\n')}\n`;
