@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { WardianError } from '../util/errors.ts';
+import { nameFullDisk, WardianError } from '../util/errors.ts';
 
 /** What a file gets that only its owner has business with. */
 const PRIVATE_MODE = 0o600;
@@ -24,7 +24,7 @@ export async function writeFileAtomic(
     await rename(temporary, filePath);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw nameFullDisk(error, directory);
   }
   await syncDirectory(directory);
 }

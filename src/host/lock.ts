@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasErrno, WardianError } from '../util/errors.ts';
+import { hasErrno, nameFullDisk, WardianError } from '../util/errors.ts';
 import { getOwnIdentity, isProcessAlive, type ProcessIdentity } from './process-identity.ts';
 
 /** Between two looks at a lock that somebody holds: Node has no flock(2) that would wake us. */
@@ -37,6 +38,8 @@ export async function acquireLock(lockPath: string, options: LockOptions = {}): 
   try {
     await writeFile(draft, JSON.stringify(holder), { flag: 'wx', mode: 0o600 });
     await waitUntilTaken(lockPath, draft, options);
+  } catch (error) {
+    throw nameFullDisk(error, path.dirname(lockPath));
   } finally {
     await rm(draft, { force: true });
   }

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { withLock } from '../host/lock.ts';
 import type { ImageDocument } from '../oci/image-spec/image-config.ts';
 import { Cleanup } from '../util/cleanup.ts';
-import { WardianError } from '../util/errors.ts';
+import { nameFullDisk, WardianError } from '../util/errors.ts';
 import {
   type BuildContext,
   type BuiltImage,
@@ -165,7 +165,7 @@ export class ImageStore {
       await cleanup.run();
       return result;
     } catch (error) {
-      throw await cleanup.fail(error);
+      throw await cleanup.fail(nameFullDisk(error, this.#files.root));
     }
   }
 

@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { VirtualMachineRecord } from '../hypervisor/driver.ts';
-import { WardianError } from '../util/errors.ts';
+import { nameFullDisk, WardianError } from '../util/errors.ts';
 
 export type ContainerStatus = 'created' | 'running' | 'exited';
 
@@ -82,8 +82,12 @@ export function sandboxDirectory(runtimeDirectory: string, id: string): string {
 export async function writeSandboxState(directory: string, state: SandboxState): Promise<void> {
   const file = path.join(directory, STATE_FILE);
   const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, JSON.stringify(state), { mode: 0o600 });
-  await rename(temporary, file);
+  try {
+    await writeFile(temporary, JSON.stringify(state), { mode: 0o600 });
+    await rename(temporary, file);
+  } catch (error) {
+    throw nameFullDisk(error, directory);
+  }
 }
 
 /** Reads and checks a state; anything but a whole, fitting one is STATE_CORRUPT. */

@@ -5,7 +5,7 @@ import { syncDirectory } from '../host/files.ts';
 import { saveGuestMemory } from '../host/launcher.ts';
 import type { HypervisorDriver } from '../hypervisor/driver.ts';
 import { Cleanup } from '../util/cleanup.ts';
-import { hasErrno, toWardianError, WardianError } from '../util/errors.ts';
+import { hasErrno, nameFullDisk, toWardianError, WardianError } from '../util/errors.ts';
 import type { Guest } from './guest.ts';
 import { makeTemplate } from './make-template.ts';
 import type { SizeClass } from './size-class.ts';
@@ -157,7 +157,7 @@ export class TemplateStore {
       await syncDirectory(catalog.folder);
       return { key, size, nonce, snapshot: { config, memory, statePath: getStatePath(folder) } };
     } catch (error) {
-      throw await cleanup.fail(error);
+      throw await cleanup.fail(nameFullDisk(error, this.#options.cacheDirectory));
     }
   }
 
