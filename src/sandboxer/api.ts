@@ -132,7 +132,8 @@ export interface AttachRequest extends ContainerReference {
   owner: boolean;
   /**
    * Where to begin. 'start': all that the agent still holds, for whoever started the process.
-   * 'now': what comes from here on. Offsets: a client that lost its sandboxer goes on where it was.
+   * 'now': what comes from here on; an empty frame on each output stream tells the offset of that.
+   * Offsets: a client that lost its sandboxer goes on where it was.
    */
   from: 'start' | 'now' | { stdout: number; stderr: number; stdin: number };
 }
@@ -154,6 +155,14 @@ export interface LogsRequest extends ContainerReference {
   sinceMs?: number;
   untilMs?: number;
   timestamps: boolean;
+  /** A client that lost its sandboxer begins where that one had begun (`logStart`); `tail` then means nothing. */
+  start?: LogStart;
+}
+
+/** Where in a log a reader begins: at a record, behind some of its lines. */
+export interface LogStart {
+  position: number;
+  skipLines: number;
 }
 
 export type ContainerStatus = 'created' | 'running' | 'exited';
@@ -244,6 +253,8 @@ export const STREAM_KIND = {
   detach: 7,
   /** Sandboxer to client: one line of text about a long step (making a template); offset is 0. */
   progress: 8,
+  /** Sandboxer to client: a LogStart as JSON, before the first line of a log; offset is 0. */
+  logStart: 9,
 } as const;
 
 export type StreamKind = (typeof STREAM_KIND)[keyof typeof STREAM_KIND];

@@ -74,11 +74,12 @@ test('one who looks on sees only what comes, and its stdin is not taken unless i
   const end = attachClient(io, request, client.stream);
   client.say(STREAM_KIND.stdin, 0, 'ignored');
   io.stdout.push(6, Buffer.from('after'), false);
-  assert.deepEqual([client.sent, taken], [['1@6:after'], []]);
+  // The empty ones say where it stands, for the case that it has to come back.
+  assert.deepEqual([client.sent, taken], [['1@6:', '2@0:', '1@6:after'], []]);
   client.say(STREAM_KIND.detach, 0);
   assert.deepEqual(await end, { kind: 'detached' });
   io.stdout.push(11, Buffer.from('unseen'), false);
-  assert.equal(client.sent.length, 1);
+  assert.equal(client.sent.length, 3);
 });
 
 test('stdin goes to the process, and its acknowledgements come back', async () => {

@@ -29,6 +29,11 @@ export async function attachClient(
     'stderr',
     startOffset(request, io.stderr, 'stderr'),
   );
+  // A client that loses us before it has seen a byte of a stream must still know where it stood.
+  if (request.from === 'now') {
+    stream.send(STREAM_KIND.stdout, stdout.position);
+    stream.send(STREAM_KIND.stderr, stderr.position);
+  }
   if (request.owner) io.releaseHold();
   const writer = request.stdin ? addClientWriter(stream, io, request) : undefined;
   const detached = new Promise<AttachEnd>((resolve) => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { type LogsRequest, STREAM_KIND } from './api.ts';
+import { type LogStart, type LogsRequest, STREAM_KIND } from './api.ts';
 import { followLogs } from './follow-logs.ts';
 import type { ServerStream } from './server-connection.ts';
 
@@ -30,10 +30,15 @@ async function writeLog(
   return logPath;
 }
 
-async function readLogs(logPath: string, request: Partial<LogsRequest>): Promise<string> {
+async function readLogs(
+  logPath: string,
+  request: Partial<LogsRequest>,
+  onStart?: (start: LogStart) => void,
+): Promise<string> {
   let text = '';
   const stream: ServerStream = {
     send: (kind, _offset, bytes) => {
+      if (kind === STREAM_KIND.logStart) return onStart?.(JSON.parse(String(bytes)));
       text += `${kind === STREAM_KIND.stderr ? '!' : ''}${Buffer.from(bytes ?? [])}`;
     },
     drained: () => Promise.resolve(),
@@ -86,4 +91,20 @@ test('only what was said in that time', async () => {
 
 test('a container that never said anything has an empty log', async () => {
   assert.equal(await readLogs(path.join(directory, 'absent.log'), {}), '');
+});
+
+test('a reader that comes back begins where it had begun, though the log has grown', async () => {
+  const logPath = await writeLog(['stdout', 'a\nb\nc\n'], ['stdout', 'd\n']);
+  let start: LogStart | undefined;
+  const first = await readLogs(logPath, { tail: 2 }, (told) => {
+    start = told;
+  });
+  assert.equal(first, 'c\nd\n');
+  assert.ok(start);
+  await appendFile(logPath, `9000 stderr 0 2\ne\n\n`);
+  assert.equal(await readLogs(logPath, { tail: 2, start }), 'c\nd\n!e\n');
+  for (const position of [-1, 0.5, Number.NaN]) {
+    const wrong = { start: { position, skipLines: 0 } };
+    await assert.rejects(readLogs(logPath, wrong), { code: 'USAGE' });
+  }
 });

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { type LogRecord, type LogStream, readLog } from '../sandbox/container-log.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { hasErrno } from '../util/errors.ts';
-import { type LogsRequest, STREAM_KIND } from './api.ts';
+import { hasErrno, WardianError } from '../util/errors.ts';
+import { type LogStart, type LogsRequest, STREAM_KIND } from './api.ts';
 import type { ServerStream } from './server-connection.ts';
 
 /** Sends a container's log to a client, as asked for, and goes on while the container runs with `follow`. */
@@ -20,9 +20,10 @@ export async function followLogs(
   stream.onFrame(() => {}); // acknowledgements: a log has no window, the socket's back-pressure is enough
   try {
     const growth = watchGrowth(sandbox);
-    const tail = await findTail(file, request);
-    const writer = new LineWriter(request, stream, tail.skipLines);
-    let { position } = tail;
+    const start = parseStart(request.start) ?? (await findTail(file, request));
+    stream.send(STREAM_KIND.logStart, 0, Buffer.from(JSON.stringify(start)));
+    const writer = new LineWriter(request, stream, start.skipLines);
+    let { position } = start;
     for (;;) {
       const seen = growth.count();
       position = await sendFrom(file, position, writer, stream);
@@ -85,11 +86,18 @@ function watchGrowth(sandbox: Sandbox | undefined) {
   };
 }
 
+/** Checks what a client says; anything that is not a place in a file is a bug of its. */
+function parseStart(start: LogStart | undefined): LogStart | undefined {
+  if (start === undefined) return undefined;
+  const { position, skipLines } = start;
+  if ([position, skipLines].every((number) => Number.isSafeInteger(number) && number >= 0)) {
+    return { position, skipLines };
+  }
+  throw new WardianError('USAGE', 'a log cannot be read from there');
+}
+
 /** Where the last `tail` lines begin: a record, and how many of its lines come before them. */
-async function findTail(
-  file: LogFile,
-  { tail }: LogsRequest,
-): Promise<{ position: number; skipLines: number }> {
+async function findTail(file: LogFile, { tail }: LogsRequest): Promise<LogStart> {
   if (tail === undefined) return { position: 0, skipLines: 0 };
   // The newest records that together have as many lines as asked for, or just more.
   const recent: { position: number; lines: number }[] = [];

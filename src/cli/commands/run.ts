@@ -1,10 +1,11 @@
-import type { RunRequest, RunResponse } from '../../sandboxer/api.ts';
+import { type RunRequest, type RunResponse, STREAM_KIND } from '../../sandboxer/api.ts';
 import type { SandboxerClient } from '../../sandboxer/client.ts';
 import { WardianError } from '../../util/errors.ts';
 import type { CommandSpec } from '../arguments/spec.ts';
 import type { CommandContext } from '../command.ts';
 import { connect } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
+import { createProgressLine } from '../output/progress-line.ts';
 import { writeText } from '../output/write-text.ts';
 import { joinProcess } from '../terminal/join-process.ts';
 import { createId, startProcess } from '../terminal/start-process.ts';
@@ -94,8 +95,23 @@ async function runDetached(
   request: RunRequest,
   context: CommandContext,
 ): Promise<number> {
+  const progress = createProgressLine(() => context.stderr);
   try {
-    const response = await client.call('run', request);
+    const running = client.call('run', request);
+    // Joined for as long as the start takes, only to hear of long steps.
+    const start = client.openStream(
+      'attach',
+      { container: request.id, stdin: false, owner: false, from: 'now' },
+      {
+        onFrame: (kind, _offset, bytes) => {
+          if (kind === STREAM_KIND.progress) progress.show(bytes.toString('utf8'));
+        },
+      },
+    );
+    const response = await running.finally(() => {
+      start.cancel();
+      progress.clear();
+    });
     await showWarnings(response, context);
     await writeText(context.stdout, `${response.id}\n`);
     return 0;
