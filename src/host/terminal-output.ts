@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 
 /** Changing a terminal's settings needs no time; a terminal that hangs is not waited for. */
 const STTY_TIMEOUT_MS = 2000;
@@ -10,8 +10,22 @@ const STTY_TIMEOUT_MS = 2000;
  * Best effort: without stty the screen is a little less faithful.
  */
 export function disableOutputProcessing(): void {
-  spawnSync('stty', ['-opost'], {
-    stdio: ['inherit', 'ignore', 'ignore'],
+  setTerminal('-opost');
+}
+
+/** The same without raw mode, whose end would bring the earlier settings back; returns how to do that. */
+export function suspendOutputProcessing(): () => void {
+  const settings = setTerminal('-g').stdout?.toString().trim();
+  if (!settings) return () => {}; // no terminal, or no stty
+  disableOutputProcessing();
+  return () => {
+    setTerminal(settings);
+  };
+}
+
+function setTerminal(setting: string): SpawnSyncReturns<Buffer> {
+  return spawnSync('stty', [setting], {
+    stdio: ['inherit', 'pipe', 'ignore'],
     timeout: STTY_TIMEOUT_MS,
   });
 }

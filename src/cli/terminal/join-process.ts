@@ -6,7 +6,7 @@ import type { CommandContext, OutputStream } from '../command.ts';
 import { connect } from '../connect.ts';
 import { createProgressLine } from '../output/progress-line.ts';
 import { DEFAULT_DETACH_KEYS, DetachFilter, parseDetachKeys } from './detach-keys.ts';
-import { enterRawMode } from './raw-mode.ts';
+import { enterPlainOutput, enterRawMode } from './raw-mode.ts';
 import { catchEndingSignals, proxySignals, type SignalWatch } from './signals.ts';
 
 export interface JoinOptions {
@@ -28,6 +28,7 @@ export async function joinProcess(context: CommandContext, options: JoinOptions)
   try {
     const signals = watchSignals(context, options, session);
     undo.push(() => signals.stop());
+    if (options.terminal && !options.request.stdin) undo.push(enterPlainOutput(context));
     const interrupted = await Promise.race([options.started, signals.caught]);
     if (typeof interrupted === 'number') return interrupted;
     if (options.terminal) followTerminalSize(context, options.request, session, undo);
