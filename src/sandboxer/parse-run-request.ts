@@ -49,7 +49,12 @@ export function parseLimits(value: unknown): ResourceLimits {
   const { cpus, memoryBytes, pids } = fields;
   if (cpus !== undefined) limits.cpus = requireNumber(cpus, 'limits.cpus', 0.01, 255);
   if (memoryBytes !== undefined) {
-    limits.memoryBytes = requireInteger(memoryBytes, 'limits.memoryBytes', 4 * 2 ** 20, 2 ** 44);
+    limits.memoryBytes = requireInteger(
+      memoryBytes,
+      'a memory limit in bytes',
+      4 * 2 ** 20,
+      2 ** 44,
+    );
   }
   if (pids !== undefined) limits.pids = requireInteger(pids, 'limits.pids', 1, 4_194_304);
   return limits;

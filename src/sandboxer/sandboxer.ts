@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { checkHostMemory } from '../host/host-memory.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { OWNER_GRACE_MS, type Sandbox } from '../sandbox/sandbox.ts';
 import { type SandboxServices, startSandbox } from '../sandbox/start-sandbox.ts';
@@ -54,6 +55,7 @@ export class Sandboxer {
 
   async run(request: RunRequest, signal?: AbortSignal): Promise<RunResponse> {
     const { id } = request;
+    checkHostMemory(request.limits.memoryBytes);
     const { name, release } = this.registry.reserve(id, request.name);
     try {
       await this.registry.whileStarting(id, async (onProgress) => {
@@ -161,6 +163,7 @@ export class Sandboxer {
     limits: ResourceLimits,
     signal: AbortSignal,
   ): Promise<{ key: string; made: boolean }> {
+    checkHostMemory(limits.memoryBytes);
     let made = false;
     const onProgress = (): void => {
       made = true;
