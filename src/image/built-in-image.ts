@@ -6,8 +6,7 @@ import { hasErrno, WardianError } from '../util/errors.ts';
 import { type BuildContext, type BuiltImage, buildImage } from './build-image.ts';
 import type { ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
-import type { EntryKind } from './tar/tar-reader.ts';
-import type { FileTree, TreeEntry } from './tree/file-tree.ts';
+import { newEntry } from './tree/new-entry.ts';
 
 const NAME = 'localhost/busybox:latest';
 const SOURCE_LABEL = 'io.wardian.built-in';
@@ -120,7 +119,9 @@ async function buildFromBusybox(
   const applets = await listApplets(busyboxBinaryPath);
   return buildImage(context, async (tree, spool) => {
     tree.beginLayer('the built-in image');
-    for (const [name, mode] of Object.entries(DIRECTORIES)) addEntry(tree, name, 'directory', mode);
+    for (const [name, mode] of Object.entries(DIRECTORIES)) {
+      tree.add(newEntry(name, 'directory', mode));
+    }
     for (const [name, text] of Object.entries(FILES)) {
       tree.add(newEntry(name, 'file', 0o644), await spool.append(once(Buffer.from(text))));
     }
@@ -146,26 +147,6 @@ async function listApplets(busyboxBinaryPath: string): Promise<string[]> {
       hint: 'install it: apt install busybox-static',
     },
   );
-}
-
-function addEntry(tree: FileTree, name: string, kind: EntryKind, mode: number): void {
-  tree.add(newEntry(name, kind, mode));
-}
-
-function newEntry(name: string, kind: EntryKind, mode: number): TreeEntry {
-  return {
-    name,
-    linkName: '',
-    kind,
-    mode,
-    uid: 0,
-    gid: 0,
-    mtimeSeconds: 0,
-    mtimeNanoseconds: 0,
-    deviceMajor: 0,
-    deviceMinor: 0,
-    xattrs: [],
-  };
 }
 
 async function* once(data: Buffer): AsyncGenerator<Buffer> {

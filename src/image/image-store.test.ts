@@ -1,37 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { after, test } from 'node:test';
-import {
-  makeLayer,
-  makeLayout,
-  makeTar,
-  type TestImage,
-  writeFolder,
-} from '../../test/support/oci-layout.ts';
+import { test } from 'node:test';
+import { makeLayer, makeTar } from '../../test/support/oci-layout.ts';
 import type { LoadProgress } from './build-image.ts';
 import { ImageStore } from './image-store.ts';
+import { newImage, openImageWorkshop } from './testing/image-workshop.ts';
 
-const folder = await mkdtemp(path.join(os.tmpdir(), 'wardian-store-'));
-after(() => rm(folder, { recursive: true }));
-
-let serial = 0;
-const newPath = (name: string) => path.join(folder, `${++serial}`, name);
-
-async function newStore(): Promise<{ store: ImageStore; data: string }> {
-  const data = newPath('data');
-  await mkdir(data, { recursive: true });
-  return { store: new ImageStore(data), data };
-}
-
-/** An image with one file whose content tells it from others. */
-const newImage = (content: string, refName?: string): TestImage => ({
-  layers: [makeLayer(makeTar([{ name: 'file', content }]))],
-  ...(refName === undefined ? {} : { refName }),
-});
-
-const writeLayout = (image: TestImage) => writeFolder(newPath('box'), makeLayout(image));
+const { newStore, writeLayout } = await openImageWorkshop();
 
 test('loads a layout and tells all about the image', async () => {
   const { store, data } = await newStore();

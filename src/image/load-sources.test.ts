@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { extractErofs, readFolder, skipWithout } from '../../test/support/erofs-tools.ts';
 import {
@@ -16,30 +15,11 @@ import {
   makeTar,
   sha256,
   type TestFiles,
-  type TestImage,
   writeFolder,
 } from '../../test/support/oci-layout.ts';
-import { ImageStore } from './image-store.ts';
+import { newImage, openImageWorkshop } from './testing/image-workshop.ts';
 
-const folder = await mkdtemp(path.join(os.tmpdir(), 'wardian-sources-'));
-after(() => rm(folder, { recursive: true }));
-
-let serial = 0;
-const newPath = (name: string) => path.join(folder, `${++serial}`, name);
-
-async function newStore(): Promise<{ store: ImageStore; data: string }> {
-  const data = newPath('data');
-  await mkdir(data, { recursive: true });
-  return { store: new ImageStore(data), data };
-}
-
-/** An image with one file whose content tells it from others. */
-const newImage = (content: string, refName?: string): TestImage => ({
-  layers: [makeLayer(makeTar([{ name: 'file', content }]))],
-  ...(refName === undefined ? {} : { refName }),
-});
-
-const writeLayout = (image: TestImage) => writeFolder(newPath('box'), makeLayout(image));
+const { newPath, newStore, writeLayout } = await openImageWorkshop();
 
 async function writeArchive(data: Buffer, name = 'box.tar'): Promise<string> {
   const filePath = newPath(name);

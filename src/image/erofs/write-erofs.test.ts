@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { extractErofs, readFolder, skipWithout } from '../../../test/support/erofs-tools.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { FileTree, type TreeEntry } from '../tree/file-tree.ts';
+import { newEntry } from '../tree/new-entry.ts';
 import { writeErofs } from './write-erofs.ts';
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'wardian-erofs-'));
@@ -24,7 +25,10 @@ async function write(name: string, entries: readonly Short[]): Promise<string> {
   for (const { text = '', ...entry } of entries) {
     const content = Buffer.from(text, 'latin1');
     contents.push(content);
-    tree.add({ ...DEFAULTS, ...entry }, { offset, sizeBytes: content.length });
+    tree.add(
+      { ...newEntry(entry.name, 'file', 0o644), ...entry },
+      { offset, sizeBytes: content.length },
+    );
     offset += content.length;
   }
   const spool = Buffer.concat(contents);
@@ -36,19 +40,6 @@ async function write(name: string, entries: readonly Short[]): Promise<string> {
   assert.equal((await readFile(imagePath)).length, sizeBytes);
   return imagePath;
 }
-
-const DEFAULTS: Omit<TreeEntry, 'name'> = {
-  kind: 'file',
-  linkName: '',
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  mtimeSeconds: 0,
-  mtimeNanoseconds: 0,
-  deviceMajor: 0,
-  deviceMinor: 0,
-  xattrs: [],
-};
 
 function dump(imagePath: string, ...argv: string[]): string {
   return execFileSync('dump.erofs', [...argv, imagePath], { encoding: 'utf8' });
