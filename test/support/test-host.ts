@@ -17,6 +17,14 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
+/** How `wardian` is run, where that is not from the checkout by whoever runs the tests. */
+export interface TestCommand {
+  /** User, and group of the same number. */
+  readonly uid?: number;
+  /** The command line's bundle, beside which the others lie. */
+  readonly path?: string;
+}
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CLI = path.join(ROOT, 'dist/wardian.cjs');
 /** Long enough for a template to be made on a busy machine. */
@@ -32,8 +40,10 @@ export class TestHost {
   readonly directory = mkdtempSync('/tmp/wardian-test-');
   readonly environment: Record<string, string>;
   readonly #children = new Set<ChildProcess>();
+  readonly #command: TestCommand;
 
-  constructor(environment: Record<string, string> = {}) {
+  constructor(environment: Record<string, string> = {}, command: TestCommand = {}) {
+    this.#command = command;
     this.environment = {
       ...(process.env as Record<string, string>),
       WARDIAN_RUNTIME_DIR: path.join(this.directory, 'run'),
@@ -75,7 +85,9 @@ export class TestHost {
 
   /** Starts `wardian` with piped standard streams. */
   start(arguments_: readonly string[], options: CommandOptions = {}): ChildProcess {
-    const child = spawn(process.execPath, ['--', CLI, ...arguments_], {
+    const { uid, path: command = CLI } = this.#command;
+    const child = spawn(process.execPath, ['--', command, ...arguments_], {
+      ...(uid !== undefined && { uid, gid: uid, cwd: this.directory }),
       env: { ...this.environment, ...options.environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
