@@ -5,6 +5,8 @@ import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hasErrno } from '../src/util/errors.ts';
 
 /** Where one run of the benchmark keeps everything. */
 export interface Workspace {
@@ -17,6 +19,9 @@ const WORKSPACE_VARIABLE = 'WARDIAN_BENCH_WORKSPACE';
 const ISOLATED_VARIABLE = 'WARDIAN_BENCH_ISOLATED';
 /** Two namespaces are made in milliseconds. */
 const PROBE_TIMEOUT_MS = 10_000;
+/** What was killed ends within moments; no event tells. */
+const GROUP_TIMEOUT_MS = 10_000;
+const GROUP_PAUSE_MS = 20;
 const CONTROL_GROUPS = '/sys/fs/cgroup';
 
 /**
@@ -88,18 +93,32 @@ export function controlGroupName({ directory }: Workspace): string {
 }
 
 async function removeWorkspace(directory: string): Promise<void> {
-  const name = path.basename(directory);
-  const hierarchies = existsSync(CONTROL_GROUPS) ? readdirSync(CONTROL_GROUPS) : [];
-  for (const hierarchy of ['', ...hierarchies]) {
-    removeControlGroup(path.join(CONTROL_GROUPS, hierarchy, name));
+  try {
+    const name = path.basename(directory);
+    const hierarchies = existsSync(CONTROL_GROUPS) ? readdirSync(CONTROL_GROUPS) : [];
+    for (const hierarchy of ['', ...hierarchies]) {
+      await removeControlGroup(path.join(CONTROL_GROUPS, hierarchy, name));
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   }
-  await rm(directory, { recursive: true, force: true });
 }
 
-function removeControlGroup(group: string): void {
+/** Removes a control group with those below it. The kernel may still be taking down the last process in it. */
+async function removeControlGroup(group: string): Promise<void> {
   if (!existsSync(group)) return;
   for (const entry of readdirSync(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeControlGroup(path.join(group, entry.name));
+    if (entry.isDirectory()) await removeControlGroup(path.join(group, entry.name));
   }
-  rmdirSync(group);
+  const deadline = Date.now() + GROUP_TIMEOUT_MS;
+  for (;;) {
+    try {
+      rmdirSync(group);
+      return;
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return; // the same hierarchy under another name
+      if (!hasErrno(error, 'EBUSY') || Date.now() > deadline) throw error;
+      await delay(GROUP_PAUSE_MS);
+    }
+  }
 }
