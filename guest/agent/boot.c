@@ -70,6 +70,7 @@ void boot(void) {
     mount_systems();
     open_console();
     load_modules();
+    interfaces_open();
     int error = interfaces_bring_up_loopback();
     if (error) log_line("cannot bring up lo: %s", strerror(-error));
 }

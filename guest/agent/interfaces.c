@@ -14,6 +14,13 @@ static int change_flags(int fd, struct ifreq *request, short set, short clear) {
     return ioctl(fd, SIOCSIFFLAGS, request) < 0 ? -errno : 0;
 }
 
+// Opened once, before the snapshot: in a clone the first socket would cost more than the request that it is for.
+static int control = -1;
+
+void interfaces_open(void) {
+    control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
 int interfaces_bring_up_loopback(void) {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -26,8 +33,7 @@ int interfaces_set_mac(const char *name, const uint8_t mac[6]) {
     if (strlen(name) >= sizeof request.ifr_name) return -EINVAL;
     strcpy(request.ifr_name, name);
     strcpy(address.ifr_name, name);
-    AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
+    const int fd = control;
     if (ioctl(fd, SIOCGIFFLAGS, &request) < 0) return -errno;
     bool up = request.ifr_flags & IFF_UP;
     int error = up ? change_flags(fd, &request, 0, IFF_UP) : 0;
