@@ -1,6 +1,6 @@
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import type { ExecRequest } from '../../src/sandboxer/api.ts';
-import { planExec } from '../../src/sandboxer/plan-exec.ts';
+import { planExec } from '../../src/sandboxer/requests/plan-exec.ts';
 import type { Sample } from '../measure.ts';
 import { OURS } from '../table.ts';
 import { createId, IDLE_COMMAND, IMAGE, startIdle, type WardianLibrary } from '../wardian.ts';

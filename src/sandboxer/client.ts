@@ -3,9 +3,13 @@ import path from 'node:path';
 import { type Directories, ensurePrivateDirectory } from '../host/directories.ts';
 import { hasErrno, WardianError } from '../util/errors.ts';
 import { type SandboxerMethods, type SandboxerStreams, SOCKET_NAME } from './api.ts';
-import { ClientConnection, type ClientStream, type FrameListener } from './client-connection.ts';
+import {
+  ClientConnection,
+  type ClientStream,
+  type FrameListener,
+} from './connection/client-connection.ts';
 
-export type { ClientStream, FrameListener } from './client-connection.ts';
+export type { ClientStream, FrameListener } from './connection/client-connection.ts';
 
 type Method = keyof SandboxerMethods;
 type StreamMethod = keyof SandboxerStreams;

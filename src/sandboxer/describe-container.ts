@@ -1,7 +1,7 @@
 import type { SandboxState } from '../sandbox/sandbox-state.ts';
 import type { ContainerDetails, ContainerSummary, RunRequest } from './api.ts';
 import type { ContainerEntry } from './container-registry.ts';
-import { getSpec } from './container-spec.ts';
+import { getSpec } from './requests/container-spec.ts';
 
 /** One line of `ps`. */
 export function summarizeContainer({ state }: ContainerEntry): ContainerSummary {

@@ -1,9 +1,9 @@
 import { WardianError } from '../util/errors.ts';
 import { VERSION } from '../util/version.ts';
 import type { SandboxerInfo, SandboxerMethods, SandboxerStreams } from './api.ts';
-import { parseRunRequest } from './parse-run-request.ts';
+import type { ServerHandlers, ServerStream } from './connection/server-connection.ts';
+import { parseRunRequest } from './requests/parse-run-request.ts';
 import type { Sandboxer } from './sandboxer.ts';
-import type { ServerHandlers, ServerStream } from './server-connection.ts';
 
 type Unary = {
   [M in keyof SandboxerMethods]: (

@@ -20,7 +20,7 @@ import {
   type RunResponse,
   STREAM_KIND,
 } from './api.ts';
-import { attachClient } from './attach.ts';
+import type { ServerStream } from './connection/server-connection.ts';
 import {
   type AttachableProcess,
   type ContainerEntry,
@@ -28,11 +28,11 @@ import {
   type StartingProcess,
 } from './container-registry.ts';
 import { describeContainer, getRequest, summarizeContainer } from './describe-container.ts';
-import { findImage } from './find-image.ts';
-import { followLogs } from './follow-logs.ts';
-import { planContainer } from './plan-container.ts';
-import { planExec } from './plan-exec.ts';
-import type { ServerStream } from './server-connection.ts';
+import { findImage } from './requests/find-image.ts';
+import { planContainer } from './requests/plan-container.ts';
+import { planExec } from './requests/plan-exec.ts';
+import { attachClient } from './streams/attach.ts';
+import { followLogs } from './streams/follow-logs.ts';
 
 export interface SandboxerOptions {
   readonly services: SandboxServices;

@@ -7,10 +7,10 @@ import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { adoptAll } from './adopt-all.ts';
 import { SOCKET_NAME } from './api.ts';
+import { type ServerHandlers, serveConnection } from './connection/server-connection.ts';
 import { createServices, type ServiceOptions } from './create-services.ts';
 import { createHandlers } from './handlers.ts';
 import { Sandboxer } from './sandboxer.ts';
-import { type ServerHandlers, serveConnection } from './server-connection.ts';
 
 export interface ServeOptions extends ServiceOptions {
   readonly log: (line: string) => void;

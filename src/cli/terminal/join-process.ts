@@ -1,6 +1,6 @@
 import type { AttachRequest, ExitReport } from '../../sandboxer/api.ts';
-import { type AttachEnd, AttachSession } from '../../sandboxer/attach-session.ts';
 import type { SandboxerClient } from '../../sandboxer/client.ts';
+import { type AttachEnd, AttachSession } from '../../sandboxer/streams/attach-session.ts';
 import { WardianError } from '../../util/errors.ts';
 import type { CommandContext, OutputStream } from '../command.ts';
 import { connect } from '../connect.ts';

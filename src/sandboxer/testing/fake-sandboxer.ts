@@ -30,7 +30,7 @@ import {
   STREAM_KIND,
   STREAM_WINDOW_BYTES,
 } from '../api.ts';
-import { type ServerStream, serveConnection } from '../server-connection.ts';
+import { type ServerStream, serveConnection } from '../connection/server-connection.ts';
 import { READY_VARIABLE } from '../start-sandboxer.ts';
 
 const { env } = process;

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { deserializeError, type SerializedError, WardianError } from '../util/errors.ts';
-import { FRAME_FLAG, FRAME_TYPE, type Frame, FrameError } from '../util/ttrpc/frame.ts';
-import type { StreamKind } from './api.ts';
+import { deserializeError, type SerializedError, WardianError } from '../../util/errors.ts';
+import { FRAME_FLAG, FRAME_TYPE, type Frame, FrameError } from '../../util/ttrpc/frame.ts';
+import type { StreamKind } from '../api.ts';
 import { CANCEL_FLAGS, Connection, decodeMessage, encodeMessage, wrapData } from './connection.ts';
 import { decodeStreamFrame, encodeStreamFrames } from './stream-frame.ts';
 

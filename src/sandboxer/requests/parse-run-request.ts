@@ -1,5 +1,5 @@
-import { WardianError } from '../util/errors.ts';
-import type { ResourceLimits, RunRequest } from './api.ts';
+import { WardianError } from '../../util/errors.ts';
+import type { ResourceLimits, RunRequest } from '../api.ts';
 
 /** Arguments and environment that Linux takes for one process (execve(2): 2 MiB with the default stack). */
 const MAX_LIST_BYTES = 2 * 1024 * 1024;

@@ -1,10 +1,10 @@
-import type { ImageStore } from '../image/image-store.ts';
-import { buildExecProcess } from '../oci/container/exec-process.ts';
-import type { UserDatabase } from '../oci/user-database.ts';
-import type { ExecPlan } from '../sandbox/sandbox.ts';
-import type { SandboxState } from '../sandbox/sandbox-state.ts';
-import { WardianError } from '../util/errors.ts';
-import type { ExecRequest } from './api.ts';
+import type { ImageStore } from '../../image/image-store.ts';
+import { buildExecProcess } from '../../oci/container/exec-process.ts';
+import type { UserDatabase } from '../../oci/user-database.ts';
+import type { ExecPlan } from '../../sandbox/sandbox.ts';
+import type { SandboxState } from '../../sandbox/sandbox-state.ts';
+import { WardianError } from '../../util/errors.ts';
+import type { ExecRequest } from '../api.ts';
 import { getSpec } from './container-spec.ts';
 
 const EXEC_ID = /^[0-9a-f]{64}$/;

@@ -3,9 +3,9 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { type LogStart, type LogsRequest, STREAM_KIND } from './api.ts';
+import { type LogStart, type LogsRequest, STREAM_KIND } from '../api.ts';
+import type { ServerStream } from '../connection/server-connection.ts';
 import { followLogs } from './follow-logs.ts';
-import type { ServerStream } from './server-connection.ts';
 
 let directory: string;
 before(async () => {

@@ -1,9 +1,9 @@
-import type { OutputSink, OutputStream } from '../sandbox/output-stream.ts';
-import type { ProcessIo } from '../sandbox/process-io.ts';
-import type { ExitReport } from '../sandbox/sandbox-state.ts';
-import type { StdinWriter } from '../sandbox/stdin-relay.ts';
-import { type AttachRequest, STREAM_KIND } from './api.ts';
-import type { ServerStream } from './server-connection.ts';
+import type { OutputSink, OutputStream } from '../../sandbox/output-stream.ts';
+import type { ProcessIo } from '../../sandbox/process-io.ts';
+import type { ExitReport } from '../../sandbox/sandbox-state.ts';
+import type { StdinWriter } from '../../sandbox/stdin-relay.ts';
+import { type AttachRequest, STREAM_KIND } from '../api.ts';
+import type { ServerStream } from '../connection/server-connection.ts';
 
 export type AttachEnd =
   | { readonly kind: 'exited'; readonly report: ExitReport }

@@ -1,6 +1,6 @@
-import { parseSpec } from '../oci/runtime-spec/parse.ts';
-import type { Spec } from '../oci/runtime-spec/types.ts';
-import type { SandboxState } from '../sandbox/sandbox-state.ts';
+import { parseSpec } from '../../oci/runtime-spec/parse.ts';
+import type { Spec } from '../../oci/runtime-spec/types.ts';
+import type { SandboxState } from '../../sandbox/sandbox-state.ts';
 
 const specs = new WeakMap<SandboxState, Spec>();
 

@@ -1,7 +1,7 @@
-import { importBuiltInImage } from '../image/built-in-image.ts';
-import type { ImageRecord } from '../image/image-record.ts';
-import type { ImageStore } from '../image/image-store.ts';
-import { WardianError } from '../util/errors.ts';
+import { importBuiltInImage } from '../../image/built-in-image.ts';
+import type { ImageRecord } from '../../image/image-record.ts';
+import type { ImageStore } from '../../image/image-store.ts';
+import { WardianError } from '../../util/errors.ts';
 
 /** The references that mean the image that comes with Wardian, when no other image has the name. */
 const BUILT_IN_REFERENCES = [

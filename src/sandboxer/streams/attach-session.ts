@@ -1,12 +1,12 @@
-import { WardianError } from '../util/errors.ts';
+import { WardianError } from '../../util/errors.ts';
 import {
   type AttachRequest,
   type ExitReport,
   type SandboxerMethods,
   STREAM_KIND,
   type StreamKind,
-} from './api.ts';
-import type { ClientStream, SandboxerClient } from './client.ts';
+} from '../api.ts';
+import type { ClientStream, SandboxerClient } from '../client.ts';
 import { OutputTrack, type WriteOutput } from './output-track.ts';
 import { StdinFeed } from './stdin-feed.ts';
 

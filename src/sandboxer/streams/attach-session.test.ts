@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterEach, test } from 'node:test';
-import type { ExitReport, RunRequest } from './api.ts';
+import type { ExitReport, RunRequest } from '../api.ts';
+import { SandboxerClient } from '../client.ts';
+import { createFakeEnvironment, type FakeEnvironment } from '../testing/fake-environment.ts';
+import { makeOutput } from '../testing/fake-sandboxer.ts';
 import { AttachSession } from './attach-session.ts';
-import { SandboxerClient } from './client.ts';
-import { createFakeEnvironment, type FakeEnvironment } from './testing/fake-environment.ts';
-import { makeOutput } from './testing/fake-sandboxer.ts';
 
 let fake: FakeEnvironment | undefined;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ProcessIo, STREAM_START } from '../sandbox/process-io.ts';
-import { type AttachRequest, STREAM_KIND, type StreamKind } from './api.ts';
+import { ProcessIo, STREAM_START } from '../../sandbox/process-io.ts';
+import { type AttachRequest, STREAM_KIND, type StreamKind } from '../api.ts';
+import type { ServerStream } from '../connection/server-connection.ts';
 import { attachClient } from './attach.ts';
-import type { ServerStream } from './server-connection.ts';
 
 const REQUEST: AttachRequest = { container: 'x', stdin: true, owner: true, from: 'start' };
 

@@ -1,5 +1,5 @@
-import { FrameError } from '../util/ttrpc/frame.ts';
-import { STREAM_KIND, type StreamKind } from './api.ts';
+import { FrameError } from '../../util/ttrpc/frame.ts';
+import { STREAM_KIND, type StreamKind } from '../api.ts';
 
 /** What a data frame carries: bytes of a standard stream at an offset, or word about one. */
 export interface StreamFrame {

@@ -1,4 +1,4 @@
-import { FrameError } from '../util/ttrpc/frame.ts';
+import { FrameError } from '../../util/ttrpc/frame.ts';
 
 /** Unacknowledged bytes that make an acknowledgement due even while more is being written. */
 const ACKNOWLEDGE_BYTES = 64 * 1024;

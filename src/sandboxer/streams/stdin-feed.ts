@@ -1,4 +1,4 @@
-import { STREAM_KIND, STREAM_WINDOW_BYTES, type StreamKind } from './api.ts';
+import { STREAM_KIND, STREAM_WINDOW_BYTES, type StreamKind } from '../api.ts';
 
 type Send = (kind: StreamKind, offset: number, bytes?: Uint8Array) => void;
 

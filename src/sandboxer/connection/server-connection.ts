@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { serializeError, WardianError } from '../util/errors.ts';
-import { FRAME_FLAG, FRAME_TYPE, type Frame, FrameError } from '../util/ttrpc/frame.ts';
-import { STREAM_WINDOW_BYTES, type StreamKind } from './api.ts';
+import { serializeError, WardianError } from '../../util/errors.ts';
+import { FRAME_FLAG, FRAME_TYPE, type Frame, FrameError } from '../../util/ttrpc/frame.ts';
+import { STREAM_WINDOW_BYTES, type StreamKind } from '../api.ts';
 import { CANCEL_FLAGS, Connection, decodeMessage, encodeMessage, wrapData } from './connection.ts';
 import { decodeStreamFrame, encodeStreamFrames, type StreamFrame } from './stream-frame.ts';
 

@@ -6,7 +6,7 @@ import {
   type Frame,
   FrameError,
   FrameReader,
-} from '../util/ttrpc/frame.ts';
+} from '../../util/ttrpc/frame.ts';
 
 /** A data frame with these flags and no payload says that the client no longer waits for the call. */
 export const CANCEL_FLAGS = FRAME_FLAG.remoteClosed | FRAME_FLAG.noData;

@@ -1,12 +1,12 @@
-import type { ImageRecord } from '../image/image-record.ts';
-import { buildSpec, containerHostname } from '../oci/container/build-spec.ts';
-import { NO_NETWORK, networkFiles } from '../oci/container/network-files.ts';
-import { formatSpec } from '../oci/runtime-spec/parse.ts';
-import { parseSignal } from '../oci/signals.ts';
-import { translateSpec } from '../oci/translate/translate-spec.ts';
-import type { ContainerPlan } from '../sandbox/container-plan.ts';
-import { chooseSizeClass } from '../template/size-class.ts';
-import type { RunRequest } from './api.ts';
+import type { ImageRecord } from '../../image/image-record.ts';
+import { buildSpec, containerHostname } from '../../oci/container/build-spec.ts';
+import { NO_NETWORK, networkFiles } from '../../oci/container/network-files.ts';
+import { formatSpec } from '../../oci/runtime-spec/parse.ts';
+import { parseSignal } from '../../oci/signals.ts';
+import { translateSpec } from '../../oci/translate/translate-spec.ts';
+import type { ContainerPlan } from '../../sandbox/container-plan.ts';
+import { chooseSizeClass } from '../../template/size-class.ts';
+import type { RunRequest } from '../api.ts';
 
 const DEFAULT_STOP_SIGNAL = 15;
 

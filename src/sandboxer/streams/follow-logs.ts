@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import { type LogRecord, type LogStream, readLog } from '../sandbox/container-log.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
-import { hasErrno, WardianError } from '../util/errors.ts';
-import { type LogStart, type LogsRequest, STREAM_KIND } from './api.ts';
-import type { ServerStream } from './server-connection.ts';
+import { type LogRecord, type LogStream, readLog } from '../../sandbox/container-log.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
+import { hasErrno, WardianError } from '../../util/errors.ts';
+import { type LogStart, type LogsRequest, STREAM_KIND } from '../api.ts';
+import type { ServerStream } from '../connection/server-connection.ts';
 
 /** Sends a container's log to a client, as asked for, and goes on while the container runs with `follow`. */
 export async function followLogs(
