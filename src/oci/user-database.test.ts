@@ -17,19 +17,19 @@ const users = {
 const none = { passwd: '', group: '' };
 
 test('users are found by name and number, with their groups and home', () => {
-  const web = { uid: 33, gid: 34, additionalGids: [4, 26], home: '/var/www' };
+  const web = { uid: 33, gid: 34, additionalGids: [34, 4, 26], home: '/var/www' };
   const cases = {
     '': { uid: 0, gid: 0, additionalGids: [0, 4], home: '/root' },
     root: { uid: 0, gid: 0, additionalGids: [0, 4], home: '/root' },
     web,
     '33': web,
     'web:': web,
-    'web:tape': { ...web, gid: 26, additionalGids: [] },
-    '33:99': { ...web, gid: 99, additionalGids: [] },
-    '5000': { uid: 5000, gid: 0, additionalGids: [], home: '/' },
-    '5000:www': { uid: 5000, gid: 34, additionalGids: [], home: '/' },
-    '1234': { uid: 77, gid: 78, additionalGids: [], home: '/home/digits' },
-    ':www': { uid: 0, gid: 34, additionalGids: [], home: '/root' },
+    'web:tape': { ...web, gid: 26, additionalGids: [26] },
+    '33:99': { ...web, gid: 99, additionalGids: [99] },
+    '5000': { uid: 5000, gid: 0, additionalGids: [0], home: '/' },
+    '5000:www': { uid: 5000, gid: 34, additionalGids: [34], home: '/' },
+    '1234': { uid: 77, gid: 78, additionalGids: [78], home: '/home/digits' },
+    ':www': { uid: 0, gid: 34, additionalGids: [34], home: '/root' },
   };
   for (const [specification, expected] of Object.entries(cases)) {
     assert.deepEqual(resolveUser(specification, users), expected, specification);
@@ -37,9 +37,9 @@ test('users are found by name and number, with their groups and home', () => {
 });
 
 test('an image without users has numbers still', () => {
-  const root = { uid: 0, gid: 0, additionalGids: [], home: '/' };
+  const root = { uid: 0, gid: 0, additionalGids: [0], home: '/' };
   assert.deepEqual(resolveUser('', none), root);
-  assert.deepEqual(resolveUser('7:8', none), { ...root, uid: 7, gid: 8 });
+  assert.deepEqual(resolveUser('7:8', none), { ...root, uid: 7, gid: 8, additionalGids: [8] });
 });
 
 test('unknown names are named', () => {

@@ -44,10 +44,12 @@ export function resolveUser(specification: string, database: UserDatabase): Reso
   const groups = parseGroup(database.group);
   const user = findUser(userPart, users);
   const gid = groupPart === '' ? user.gid : findGroup(groupPart, groups);
+  const further = groupPart === '' ? groupsOf(user.name, groups) : [];
   return {
     uid: user.uid,
     gid,
-    additionalGids: groupPart === '' ? groupsOf(user.name, groups) : [],
+    // The main group too: a process that drops it (by a set-group-id program) must not escape what is denied to it.
+    additionalGids: [...new Set([gid, ...further])].slice(0, MAXIMUM_GROUPS),
     home: user.home,
   };
 }
@@ -89,7 +91,7 @@ function notFound(kind: string, name: string, file: string): WardianError {
 function groupsOf(name: string, groups: GroupEntry[]): number[] {
   if (name === '') return [];
   const own = groups.filter((group) => group.members.includes(name)).map((group) => group.gid);
-  return [...new Set(own)].slice(0, MAXIMUM_GROUPS);
+  return own;
 }
 
 /** Lines that are not well-formed are passed over, as the C library does. */

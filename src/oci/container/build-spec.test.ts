@@ -118,7 +118,7 @@ test('the environment is layered and checked', () => {
 
 test('a user other than root has no capabilities to begin with', () => {
   const { process } = build({ user: 'web' });
-  assert.deepEqual(process?.user, { uid: 33, gid: 33, umask: 0o022, additionalGids: [4] });
+  assert.deepEqual(process?.user, { uid: 33, gid: 33, umask: 0o022, additionalGids: [33, 4] });
   assert.deepEqual(process?.capabilities?.effective, []);
   assert.equal(process?.capabilities?.bounding?.length, 11);
   assert.ok(process?.env?.includes('HOME=/var/www'));

@@ -42,7 +42,7 @@ test('a further process inherits the container’s identity and limits', () => {
 
 test('another user has a home and capabilities of its own', () => {
   const process = build({ user: 'web' });
-  assert.deepEqual([process.uid, process.gid, process.additionalGids], [33, 34, [4]]);
+  assert.deepEqual([process.uid, process.gid, process.additionalGids], [33, 34, [34, 4]]);
   assert.ok(process.env.includes('HOME=/var/www'));
   assert.deepEqual([process.capabilities.effective, process.umask], [0n, 0o077]);
   assert.equal(process.capabilities.bounding, 1n << 5n);
