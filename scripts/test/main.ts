@@ -37,7 +37,7 @@ const STAGES: readonly Stage[] = [
   { title: 'house rules', kind: 'unit', run: checkHouseRules },
   command('agent unit tests', ['make', '-C', 'guest/agent', 'check']),
   command('launcher unit tests', ['make', '-C', 'native', 'check']),
-  tests('unit tests', 'unit', ['src', 'guest', 'scripts']),
+  tests('unit tests', 'unit', ['src', 'guest', 'scripts', 'bench']),
   tests('integration tests', 'integration', ['test']),
 ];
 
