@@ -38,11 +38,14 @@ for (const size of [0, 1, 65_536, 65_537, 1_000_000]) {
   test(`a file of ${size} bytes comes in and goes out whole`, async () => {
     const content = seededRandom(size).bytes(size);
     const { client, guest } = startGuest(Buffer.from('what was there before'));
-    assert.equal(await copyFileIn(client, file, [content]), size);
+    assert.equal(await copyFileIn(client, { ...file, content: [content] }), size);
     assert.ok(guest.content.equals(content));
     assert.ok(guest.largestPiece <= 65_536);
     const pieces: Uint8Array[] = [];
-    const copied = await copyFileOut(client, file, (piece) => void pieces.push(piece));
+    const copied = await copyFileOut(client, {
+      ...file,
+      write: (piece) => void pieces.push(piece),
+    });
     assert.ok(Buffer.concat(pieces).equals(content));
     assert.deepEqual(copied, { mode: 0o640, sizeBytes: size });
     client.close();
@@ -52,7 +55,7 @@ for (const size of [0, 1, 65_536, 65_537, 1_000_000]) {
 test('a failed write ends the copy', async () => {
   const full = new FakeStatus(STATUS_CODE.resourceExhausted, 'no space left on device');
   const { client } = startGuest(Buffer.alloc(0), { writeFile: () => full });
-  const copy = copyFileIn(client, file, [Buffer.alloc(1_000_000)]);
+  const copy = copyFileIn(client, { ...file, content: [Buffer.alloc(1_000_000)] });
   await assert.rejects(copy, { message: /could not write \/etc\/data in container web: no space/ });
   client.close();
 });
@@ -62,9 +65,12 @@ test('a file without end is read until the reader has enough', async () => {
   const endless = () => ({ data: zeros, sizeBytes: 0n, mode: 0o666, eof: false });
   const { client } = startGuest(Buffer.alloc(0), { readFile: endless });
   let read = 0;
-  const copy = copyFileOut(client, file, (piece) => {
-    read += piece.length;
-    if (read >= 1_000_000) throw new Error('enough');
+  const copy = copyFileOut(client, {
+    ...file,
+    write: (piece) => {
+      read += piece.length;
+      if (read >= 1_000_000) throw new Error('enough');
+    },
   });
   await assert.rejects(copy, /enough/);
   client.close();
@@ -73,19 +79,17 @@ test('a file without end is read until the reader has enough', async () => {
 test('a guest that answers with more than was asked breaks the protocol', async () => {
   const answer = () => ({ data: Buffer.alloc(65_537), sizeBytes: 65_537n, eof: true });
   const { client } = startGuest(Buffer.alloc(0), { readFile: answer });
-  await assert.rejects(
-    copyFileOut(client, file, () => {}),
-    { code: 'AGENT_PROTOCOL' },
-  );
+  await assert.rejects(copyFileOut(client, { ...file, write: () => {} }), {
+    code: 'AGENT_PROTOCOL',
+  });
   client.close();
 });
 
 test('a file that shrinks while it is read is not taken for whole', async () => {
   const answer = () => ({ data: Buffer.alloc(10), sizeBytes: 100_000n, eof: false });
   const { client } = startGuest(Buffer.alloc(0), { readFile: answer });
-  await assert.rejects(
-    copyFileOut(client, file, () => {}),
-    { message: /it changed/ },
-  );
+  await assert.rejects(copyFileOut(client, { ...file, write: () => {} }), {
+    message: /it changed/,
+  });
   client.close();
 });

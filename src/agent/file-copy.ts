@@ -18,6 +18,12 @@ export interface NewFile extends FilePlace {
   mode: number;
   uid: number;
   gid: number;
+  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+export interface WantedFile extends FilePlace {
+  /** Takes piece after piece; throws when it has enough. */
+  write(piece: Uint8Array): void | Promise<void>;
 }
 
 export interface CopiedFile {
@@ -28,8 +34,7 @@ export interface CopiedFile {
 /** Writes a whole file, anew; returns its length. After a failure a part of the file may be there. */
 export async function copyFileIn(
   client: AgentClient,
-  file: NewFile,
-  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  { content, ...file }: NewFile,
   options: RequestOptions = {},
 ): Promise<number> {
   const inFlight: Promise<void>[] = [];
@@ -56,8 +61,7 @@ export async function copyFileIn(
  */
 export async function copyFileOut(
   client: AgentClient,
-  { containerId, path }: FilePlace,
-  write: (piece: Uint8Array) => void | Promise<void>,
+  { containerId, path, write }: WantedFile,
   options: RequestOptions = {},
 ): Promise<CopiedFile> {
   const inFlight: Promise<ReadFileResponse>[] = [];

@@ -29,7 +29,7 @@ export interface CallOptions {
 /** Whoever waits for what comes back on one stream. */
 export interface StreamSink {
   what: string;
-  /** A data frame; throws WireError or an error made by `agentBreach` when it breaks the rules. */
+  /** Makes it a stream in both directions. A data frame; throws WireError or an error made by `agentBreach` when it breaks the rules. */
   onData?(payload: Buffer): void;
   onResponse(payload: Uint8Array): void;
   onFailure(error: WardianError): void;
@@ -80,7 +80,7 @@ export class AgentRpc {
       const { input, output } = METHODS[name];
       const payload = encodeMessage(input, request);
       let lift = (): void => {};
-      const streamId = this.open(name, payload, 0, {
+      const streamId = this.open(name, payload, {
         what: options.what,
         onResponse: (bytes) => {
           // Decoded first: a response that cannot be read ends the session, and that fails this call.
@@ -98,12 +98,13 @@ export class AgentRpc {
   }
 
   /** Opens a stream and returns its id; the sink hears of everything but the failures thrown here. */
-  open(name: MethodName, payload: Uint8Array, flags: number, sink: StreamSink): number {
+  open(name: MethodName, payload: Uint8Array, sink: StreamSink): number {
     if (this.#end !== undefined) throw this.#end.error ?? cancelled(sink.what);
     const streamId = this.#takeStreamId();
     const { name: method, parent } = METHODS[name];
     const request = encodeMessage(RequestSchema, { service: parent.typeName, method, payload });
     const type = FRAME_TYPE.request;
+    const flags = sink.onData === undefined ? 0 : FRAME_FLAG.remoteOpen;
     this.session.send(encodeFrame({ streamId, type, flags, payload: request }));
     this.#sinks.set(streamId, sink);
     return streamId;

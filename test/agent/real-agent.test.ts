@@ -150,16 +150,15 @@ test('files travel into a container and out of it', { skip }, async () => {
   await started;
   const content = randomBytes(1_000_003);
   const file = { containerId: ID, path: '/tmp/copied', mode: 0o640, uid: 1, gid: 2 };
-  await copyFileIn(client, file, [content]);
+  await copyFileIn(client, { ...file, content: [content] });
   const pieces: Uint8Array[] = [];
-  const copied = await copyFileOut(client, file, (piece) => void pieces.push(piece));
+  const copied = await copyFileOut(client, { ...file, write: (piece) => void pieces.push(piece) });
   assert.equal(copied.sizeBytes, content.length);
   assert.equal(copied.mode & 0o777, 0o640);
   assert.equal(digest(pieces), digest([content]));
   const missing = { containerId: ID, path: '/nosuch' };
-  await assert.rejects(
-    copyFileOut(client, missing, () => {}),
-    (error: unknown) => hasAgentStatus(error, 'notFound'),
+  await assert.rejects(copyFileOut(client, { ...missing, write: () => {} }), (error: unknown) =>
+    hasAgentStatus(error, 'notFound'),
   );
 });
 

@@ -1,6 +1,5 @@
 import type { WardianError } from '../../util/errors.ts';
 import { decodeMessage, encodeMessage } from '../../util/protobuf.ts';
-import { FRAME_FLAG } from '../../util/ttrpc/frame.ts';
 import { agentBreach } from '../failures.ts';
 import { type ExitStatus, StdioRequestSchema, StdioResponseSchema } from '../generated/agent_pb.ts';
 import type { AgentRpc } from '../rpc.ts';
@@ -124,7 +123,7 @@ class AgentStdio implements StdioStream {
       stdoutOffset: BigInt(stdoutOffset),
       stderrOffset: BigInt(stderrOffset),
     });
-    return this.#rpc.open('stdio', payload, FRAME_FLAG.remoteOpen, {
+    return this.#rpc.open('stdio', payload, {
       what: `relay the standard streams of container ${containerId}`,
       onData: (bytes) => this.#receive(decodeStdioOutput(bytes)),
       onResponse: (bytes) => this.#finish(bytes),
