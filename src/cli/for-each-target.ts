@@ -5,7 +5,12 @@ import { reportError } from './output/report-error.ts';
 import { writeText } from './output/write-text.ts';
 
 /** Exit codes that podman has for single failures of a verb, where they are not the error's own. */
-export type ExitCodes = Partial<Record<ErrorCode, number>>;
+type ExitCodes = Partial<Record<ErrorCode, number>>;
+
+export interface Targets {
+  readonly targets: readonly string[];
+  readonly exitCodes?: ExitCodes;
+}
 
 /**
  * Does something to each target and prints its name (or what `action` returns); a failure is reported and
@@ -13,9 +18,8 @@ export type ExitCodes = Partial<Record<ErrorCode, number>>;
  */
 export async function forEachTarget(
   context: CommandContext,
-  targets: readonly string[],
+  { targets, exitCodes = {} }: Targets,
   action: (target: string) => Promise<string | undefined>,
-  exitCodes: ExitCodes = {},
 ): Promise<number> {
   let worst = 0;
   const outcomes = await Promise.allSettled(targets.map(action));

@@ -4,6 +4,14 @@ import { suggest } from './suggest.ts';
 
 type Values = Record<string, boolean | string | string[] | undefined>;
 
+/** What is being read, and what has come of it so far. */
+interface Reading {
+  readonly spec: CommandSpec;
+  /** Arguments to come. */
+  readonly rest: string[];
+  readonly values: Values;
+}
+
 interface Flag {
   name: string;
   spec: FlagSpec;
@@ -17,15 +25,16 @@ export function parseArguments<F extends FlagSpecs>(
   const values = createInitialValues(spec.flags);
   const operands: string[] = [];
   const rest = [...arguments_];
+  const reading: Reading = { spec, rest, values };
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     if (argument === '--') {
       operands.push(...rest.splice(0));
     } else if (isHelp(spec, argument)) {
       return { flags: values as FlagValues<F>, operands, help: true };
     } else if (argument.startsWith('--')) {
-      parseLongFlag(spec, argument, rest, values);
+      parseLongFlag(reading, argument);
     } else if (argument.startsWith('-') && argument !== '-') {
-      parseShortFlags(spec, argument, rest, values);
+      parseShortFlags(reading, argument);
     } else {
       operands.push(argument);
       if (spec.stopAtOperand) operands.push(...rest.splice(0));
@@ -49,22 +58,19 @@ function isHelp(spec: CommandSpec, argument: string): boolean {
   return argument === '-h' && findShort(spec, 'h') === undefined;
 }
 
-function parseLongFlag(spec: CommandSpec, argument: string, rest: string[], values: Values): void {
+function parseLongFlag(reading: Reading, argument: string): void {
+  const { spec } = reading;
   const equals = argument.indexOf('=');
   const name = equals === -1 ? argument.slice(2) : argument.slice(2, equals);
   const flag = findLong(spec, name);
   if (flag === undefined) throw unknownFlag(spec, `--${name}`, name);
   const attached = equals === -1 ? undefined : argument.slice(equals + 1);
-  setFlag(flag, `--${name}`, attached, rest, values);
+  setFlag(reading, flag, { written: `--${name}`, attached });
 }
 
 /** `-it`, `-eA=1`, `-e=A`, `-e A`: the first flag that takes a value takes what is left. */
-function parseShortFlags(
-  spec: CommandSpec,
-  argument: string,
-  rest: string[],
-  values: Values,
-): void {
+function parseShortFlags(reading: Reading, argument: string): void {
+  const { spec } = reading;
   for (let index = 1; index < argument.length; index++) {
     const letter = argument.charAt(index);
     const flag = findShort(spec, letter);
@@ -72,17 +78,16 @@ function parseShortFlags(
     const tail = argument.slice(index + 1);
     const takesTail = flag.spec.value !== undefined || tail.startsWith('=');
     const attached = tail === '' || !takesTail ? undefined : tail.replace(/^=/, '');
-    setFlag(flag, `-${letter}`, attached, rest, values);
+    setFlag(reading, flag, { written: `-${letter}`, attached });
     if (takesTail) return;
   }
 }
 
+/** `attached` stands in the flag's own argument; without it a value is the next argument. */
 function setFlag(
+  { rest, values }: Reading,
   { name, spec }: Flag,
-  written: string,
-  attached: string | undefined,
-  rest: string[],
-  values: Values,
+  { written, attached }: { written: string; attached: string | undefined },
 ): void {
   if (spec.value === undefined) {
     values[name] = parseSwitch(written, attached);

@@ -21,7 +21,7 @@ export const kill = defineCommand(
     return withSandboxer(context, async (client) => {
       const selection = { verb: 'kill', all: flags.all, operands, running: true };
       const targets = await selectTargets(client, selection);
-      return forEachTarget(context, targets, async (container) => {
+      return forEachTarget(context, { targets }, async (container) => {
         await client.call('kill', { container, signal });
         return undefined;
       });

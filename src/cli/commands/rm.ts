@@ -39,10 +39,8 @@ export const rm = defineCommand(
         }
       };
       // The exit codes of podman-rm(1).
-      return forEachTarget(context, targets, remove, {
-        CONTAINER_NOT_FOUND: 1,
-        CONTAINER_RUNNING: 2,
-      });
+      const exitCodes = { CONTAINER_NOT_FOUND: 1, CONTAINER_RUNNING: 2 };
+      return forEachTarget(context, { targets, exitCodes }, remove);
     });
   },
 );

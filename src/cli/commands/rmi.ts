@@ -41,7 +41,8 @@ export const rmi = defineCommand(
         return describeRemoval(await store.remove(target, { force }));
       };
       // The exit codes of podman-rmi(1).
-      return await forEachTarget(context, targets, remove, { IMAGE_NOT_FOUND: 1, IMAGE_IN_USE: 2 });
+      const exitCodes = { IMAGE_NOT_FOUND: 1, IMAGE_IN_USE: 2 };
+      return await forEachTarget(context, { targets, exitCodes }, remove);
     } finally {
       client?.close();
     }

@@ -13,7 +13,7 @@ import {
 } from '../arguments/values.ts';
 import type { CommandContext } from '../command.ts';
 import { getTerminalSize } from '../terminal/join-process.ts';
-import type { runSpec } from './run.ts';
+import type { runSpec } from './run-spec.ts';
 
 type RunFlags = FlagValues<(typeof runSpec)['flags']>;
 

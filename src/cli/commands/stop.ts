@@ -28,7 +28,7 @@ export const stop = defineCommand(
     return withSandboxer(context, async (client) => {
       const selection = { verb: 'stop', all: flags.all, operands, running: true };
       const targets = await selectTargets(client, selection);
-      return forEachTarget(context, targets, async (container) => {
+      return forEachTarget(context, { targets }, async (container) => {
         await client.call('stop', { container, timeoutMs });
         return undefined;
       });

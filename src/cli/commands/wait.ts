@@ -16,7 +16,7 @@ export const wait = defineCommand(
   },
   ({ flags, operands }, context) =>
     withSandboxer(context, (client) =>
-      forEachTarget(context, operands, async (container) => {
+      forEachTarget(context, { targets: operands }, async (container) => {
         try {
           const { exitCode } = await client.call('wait', { container });
           return String(exitCode);

@@ -32,7 +32,8 @@ export async function joinProcess(context: CommandContext, options: JoinOptions)
     const interrupted = await Promise.race([options.started, signals.caught]);
     if (typeof interrupted === 'number') return interrupted;
     if (options.terminal) followTerminalSize(context, options.request, session, undo);
-    if (options.request.stdin) feedStdin(context, options.terminal, keys, session, undo);
+    if (options.request.stdin)
+      feedStdin(context, options.terminal ? keys : undefined, session, undo);
     const end = await Promise.race([session.done, signals.caught]);
     return typeof end === 'number' ? end : getExitCode(end);
   } finally {
@@ -112,15 +113,15 @@ export function getTerminalSize(
   return { rows, columns };
 }
 
+/** `keys` detach; absent: stdin is no terminal and goes through as it is. */
 function feedStdin(
   { stdin }: CommandContext,
-  terminal: boolean,
-  keys: Buffer,
+  keys: Buffer | undefined,
   session: AttachSession,
   undo: (() => void)[],
 ): void {
-  if (terminal) undo.push(enterRawMode(stdin));
-  const filter = new DetachFilter(terminal ? keys : Buffer.alloc(0));
+  if (keys !== undefined) undo.push(enterRawMode(stdin));
+  const filter = new DetachFilter(keys ?? Buffer.alloc(0));
   const onData = (typed: Buffer): void => {
     const { bytes, detached } = filter.filter(typed);
     if (!session.pushStdin(bytes)) stdin.pause();
