@@ -64,7 +64,7 @@ export class Sandboxer {
           request.image,
           this.#services.guest.busyboxPath,
         );
-        const plan = planContainer(request, name, image, this.getLogPath(id));
+        const plan = planContainer(request, { name, image, logPath: this.getLogPath(id) });
         const options = signal === undefined ? { onProgress } : { onProgress, signal };
         const sandbox = await startSandbox(this.#services, plan, options);
         return this.#toAttachable(this.addSandbox(sandbox));
@@ -118,7 +118,7 @@ export class Sandboxer {
 
   async logs(request: LogsRequest, stream: ServerStream): Promise<void> {
     const { state, sandbox } = this.registry.find(request.container);
-    await followLogs(this.getLogPath(state.id), request, sandbox, stream);
+    await followLogs({ logPath: this.getLogPath(state.id), sandbox }, request, stream);
   }
 
   async stop(container: string, timeoutMs: number): Promise<void> {

@@ -85,7 +85,7 @@ export class ClientConnection {
     const done = new Promise<unknown>((resolve, reject) => {
       if (signal?.aborted) return reject(cancelled());
       if (!this.isOpen || id > MAX_STREAM_ID) return reject(lost());
-      const frame = encodeMessage(id, 'request', { method, request }, flags);
+      const frame = encodeMessage({ streamId: id, kind: 'request', flags }, { method, request });
       this.#connection.send([frame]);
       this.#nextId = id + 2;
       this.#pending.set(id, { resolve, reject, ...(onFrame && { onFrame }) });

@@ -184,8 +184,10 @@ test('a client that breaks the rules loses its connection, and only that', async
   const socketPath = await listen({ unary: () => Promise.resolve({ fine: true }) });
   const breaches: Buffer[] = [
     Buffer.from('GET / HTTP/1.1\r\n\r\n'),
-    Buffer.concat(encodeFrame(encodeMessage(2, 'request', { method: 'x', request: {} }))),
-    Buffer.concat(encodeFrame(encodeMessage(1, 'response', { response: {} }))),
+    Buffer.concat(
+      encodeFrame(encodeMessage({ streamId: 2, kind: 'request' }, { method: 'x', request: {} })),
+    ),
+    Buffer.concat(encodeFrame(encodeMessage({ streamId: 1, kind: 'response' }, { response: {} }))),
   ];
   for (const breach of breaches) {
     const { client, socket } = await dial(socketPath);

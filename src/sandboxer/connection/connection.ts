@@ -110,12 +110,16 @@ export class Connection {
   }
 }
 
+interface MessageHeader {
+  readonly streamId: number;
+  readonly kind: 'request' | 'response';
+  readonly flags?: number;
+}
+
 /** A request or response frame with `message` as JSON. Throws WardianError when it is too long. */
 export function encodeMessage(
-  streamId: number,
-  kind: 'request' | 'response',
+  { streamId, kind, flags = 0 }: MessageHeader,
   message: unknown,
-  flags = 0,
 ): Frame {
   const payload = Buffer.from(JSON.stringify(message));
   return { streamId, type: FRAME_TYPE[kind], flags, payload };

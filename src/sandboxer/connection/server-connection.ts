@@ -138,11 +138,11 @@ class ServerCall implements ServerStream {
 
   respond(message: { response: unknown } | { error: unknown }): void {
     try {
-      this.#connection.send([encodeMessage(this.#id, 'response', message)]);
+      this.#connection.send([encodeMessage({ streamId: this.#id, kind: 'response' }, message)]);
     } catch (error) {
       // Too long for a frame: the client must still get an answer.
       this.#connection.send([
-        encodeMessage(this.#id, 'response', { error: serializeError(error) }),
+        encodeMessage({ streamId: this.#id, kind: 'response' }, { error: serializeError(error) }),
       ]);
     }
   }

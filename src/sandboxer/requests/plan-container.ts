@@ -10,12 +10,16 @@ import type { RunRequest } from '../api.ts';
 
 const DEFAULT_STOP_SIGNAL = 15;
 
+export interface ContainerSurroundings {
+  readonly name: string;
+  readonly image: ImageRecord;
+  readonly logPath: string;
+}
+
 /** Decides everything about a container before anything is done: specification, guest operations, machine. */
 export function planContainer(
   asked: RunRequest,
-  name: string,
-  image: ImageRecord,
-  logPath: string,
+  { name, image, logPath }: ContainerSurroundings,
 ): ContainerPlan {
   // A container has its image's labels, too, and is found by them.
   const request = { ...asked, name, labels: { ...image.config.labels, ...asked.labels } };

@@ -47,7 +47,7 @@ async function readLogs(
     closed: new Promise(() => {}),
   };
   const whole = { container: 'x', follow: false, timestamps: false, ...request };
-  await followLogs(logPath, whole, undefined, stream);
+  await followLogs({ logPath, sandbox: undefined }, whole, stream);
   return text;
 }
 

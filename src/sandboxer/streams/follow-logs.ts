@@ -5,11 +5,16 @@ import { hasErrno, WardianError } from '../../util/errors.ts';
 import { type LogStart, type LogsRequest, STREAM_KIND } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
 
+export interface LogSource {
+  readonly logPath: string;
+  /** Absent when the container has ended. */
+  readonly sandbox: Sandbox | undefined;
+}
+
 /** Sends a container's log to a client, as asked for, and goes on while the container runs with `follow`. */
 export async function followLogs(
-  logPath: string,
+  { logPath, sandbox }: LogSource,
   request: LogsRequest,
-  sandbox: Sandbox | undefined,
   stream: ServerStream,
 ): Promise<void> {
   const file = await open(logPath, 'r').catch((error: unknown) => {
