@@ -96,38 +96,43 @@ function writeSearch(assembler: BackwardAssembler, ranges: readonly Range[]): La
 
 /** The rules of one call, first to last; written last to first. */
 function writeDecision(assembler: BackwardAssembler, { rules, otherwise }: Decision): Label {
-  return rules.reduceRight((next, { conditions, value }) => {
+  return rules.reduceRight((no, { conditions, value }) => {
     const match = assembler.return(value);
     return conditions.reduceRight(
-      (matched, condition) => writeCondition(assembler, condition, matched, next),
+      (yes, condition) => writeCondition(assembler, condition, { yes, no }),
       match,
     );
   }, assembler.return(otherwise));
 }
 
+/** Where to go on. */
+interface Branches {
+  readonly yes: Label;
+  readonly no: Label;
+}
+
 function writeCondition(
   assembler: BackwardAssembler,
-  condition: SeccompArgument,
-  yes: Label,
-  no: Label,
+  { op, index, value, valueTwo = 0n }: SeccompArgument,
+  branches: Branches,
 ): Label {
-  const { index, value, valueTwo = 0n } = condition;
   const writer = new ArgumentWriter(assembler, OFFSET.ARGUMENTS + 8 * index);
-  switch (condition.op) {
+  const swapped = { yes: branches.no, no: branches.yes };
+  switch (op) {
     case 'SCMP_CMP_EQ':
-      return writer.equal(value, yes, no);
+      return writer.equal(value, branches);
     case 'SCMP_CMP_NE':
-      return writer.equal(value, no, yes);
+      return writer.equal(value, swapped);
     case 'SCMP_CMP_GT':
-      return writer.greater(BPF.JUMP_GREATER, value, yes, no);
+      return writer.greater(BPF.JUMP_GREATER, value, branches);
     case 'SCMP_CMP_LE':
-      return writer.greater(BPF.JUMP_GREATER, value, no, yes);
+      return writer.greater(BPF.JUMP_GREATER, value, swapped);
     case 'SCMP_CMP_GE':
-      return writer.greater(BPF.JUMP_GREATER_OR_EQUAL, value, yes, no);
+      return writer.greater(BPF.JUMP_GREATER_OR_EQUAL, value, branches);
     case 'SCMP_CMP_LT':
-      return writer.greater(BPF.JUMP_GREATER_OR_EQUAL, value, no, yes);
+      return writer.greater(BPF.JUMP_GREATER_OR_EQUAL, value, swapped);
     case 'SCMP_CMP_MASKED_EQ':
-      return writer.masked(value, valueTwo, yes, no);
+      return writer.masked(value, valueTwo, branches);
   }
 }
 
@@ -141,7 +146,7 @@ class ArgumentWriter {
     this.#offset = offset;
   }
 
-  equal(value: bigint, yes: Label, no: Label): Label {
+  equal(value: bigint, { yes, no }: Branches): Label {
     const { high, low } = split(value);
     const lowTest = this.#assembler.jump(BPF.JUMP_EQUAL, low, yes, no);
     const loadLow = this.#assembler.load(this.#offset, lowTest);
@@ -150,7 +155,7 @@ class ArgumentWriter {
   }
 
   /** `comparison` is for the low half; the high halves must be equal to come to it. */
-  greater(comparison: Comparison, value: bigint, yes: Label, no: Label): Label {
+  greater(comparison: Comparison, value: bigint, { yes, no }: Branches): Label {
     const { high, low } = split(value);
     const lowTest = this.#assembler.jump(comparison, low, yes, no);
     const loadLow = this.#assembler.load(this.#offset, lowTest);
@@ -159,18 +164,20 @@ class ArgumentWriter {
     return this.#assembler.load(this.#offset + 4, highTest);
   }
 
-  masked(mask: bigint, value: bigint, yes: Label, no: Label): Label {
+  masked(mask: bigint, value: bigint, { yes, no }: Branches): Label {
     const masks = split(mask);
     const values = split(value);
-    const low = this.#maskedHalf(this.#offset, masks.low, values.low, yes, no);
-    return this.#maskedHalf(this.#offset + 4, masks.high, values.high, low, no);
+    const low = { mask: masks.low, value: values.low, offset: this.#offset };
+    const high = { mask: masks.high, value: values.high, offset: this.#offset + 4 };
+    return this.#maskedHalf(high, { yes: this.#maskedHalf(low, { yes, no }), no });
   }
 
-  #maskedHalf(offset: number, mask: number, value: number, yes: Label, no: Label): Label {
+  #maskedHalf(half: { mask: number; value: number; offset: number }, branches: Branches): Label {
+    const { yes, no } = branches;
     // Most masks are of one half only; the other then needs no look.
-    if (mask === 0) return value === 0 ? yes : no;
-    const test = this.#assembler.jump(BPF.JUMP_EQUAL, value, yes, no);
-    return this.#assembler.load(offset, this.#assembler.and(mask, test));
+    if (half.mask === 0) return half.value === 0 ? yes : no;
+    const test = this.#assembler.jump(BPF.JUMP_EQUAL, half.value, yes, no);
+    return this.#assembler.load(half.offset, this.#assembler.and(half.mask, test));
   }
 }
 

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { GuestMount } from '../guest-operations.ts';
 import type { Mount } from '../runtime-spec/types.ts';
-import { MS, parseMountOptions, propagationFlags } from './mount-options.ts';
+import { type MountOptions, MS, parseMountOptions, propagationFlags } from './mount-options.ts';
 import { invalid, unsupported } from './unsupported.ts';
 
 /** Where in the guest the source of a bind mount is to be found; undefined: nowhere. */
@@ -45,7 +45,11 @@ function translateMount(mount: Mount, path: string, bindSource: BindSource): Gue
   }
   const isBind = mount.type === 'bind' || (options.flags & MS.BIND) !== 0n;
   const kind = isBind
-    ? bindMount(mount, path, options.flags, options.recursiveAttributes, bindSource)
+    ? {
+        type: '',
+        source: findBindSource(mount, path, bindSource),
+        flags: bindFlags(path, options),
+      }
     : virtualMount(mount, path, options.flags);
   if (options.copyUp && kind.type !== 'tmpfs') {
     throw invalid(path, `asks for tmpcopyup, but ${destination} is not a tmpfs`);
@@ -56,13 +60,7 @@ function translateMount(mount: Mount, path: string, bindSource: BindSource): Gue
 
 type MountKind = Pick<GuestMount, 'type' | 'source' | 'flags'>;
 
-function bindMount(
-  mount: Mount,
-  path: string,
-  flags: bigint,
-  recursiveAttributes: string[],
-  bindSource: BindSource,
-): MountKind {
+function findBindSource(mount: Mount, path: string, bindSource: BindSource): string {
   if (mount.source === undefined || mount.source === '')
     throw invalid(path, 'has no source to bind');
   const source = bindSource(mount.source);
@@ -73,10 +71,14 @@ function bindMount(
       'copy the files into the image, or use a tmpfs',
     );
   }
+  return source;
+}
+
+function bindFlags(path: string, { flags, recursiveAttributes }: MountOptions): bigint {
   if ((flags & MS.REC) !== 0n && recursiveAttributes.length > 0) {
     throw unsupported(path, `"${recursiveAttributes[0]}" on a tree of mounts (rbind)`);
   }
-  return { type: '', source, flags: flags | MS.BIND };
+  return flags | MS.BIND;
 }
 
 function virtualMount(mount: Mount, path: string, flags: bigint): MountKind {
