@@ -60,7 +60,7 @@ async function readCandidate(
   const document = parseImageDocument(config, `the configuration ${JSON.stringify(configName)}`);
   checkPlatform(document, image.where);
   const layerNames = readStrings(image, 'Layers');
-  checkLayerCount(layerNames, document, image.where, limits.maxLayers);
+  checkLayerCount(image.where, layerNames, { ...limits, diffIds: document.diffIds });
   const id = createHash('sha256').update(config).digest('hex');
   const names = readStrings(image, 'RepoTags').map(nameFromDocker);
   const layers = await makeLayers(layerNames, document, source);

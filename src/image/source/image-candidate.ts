@@ -38,11 +38,11 @@ export function checkPlatform(document: ImageDocument, where: string): void {
   );
 }
 
+/** @param where the image in errors: "the image box:latest" */
 export function checkLayerCount(
-  layers: readonly unknown[],
-  { diffIds }: ImageDocument,
   where: string,
-  maxLayers: number,
+  layers: readonly unknown[],
+  { diffIds, maxLayers }: { diffIds: readonly string[]; maxLayers: number },
 ): void {
   if (layers.length > maxLayers) {
     throw invalidImage(`${where} has ${layers.length} layers, more than ${maxLayers}`);

@@ -112,7 +112,7 @@ async function readCandidate(
   const config = await readBlob(source, manifest.config, limits.maxJsonBytes);
   const document = parseImageDocument(config, `the configuration ${manifest.config.digest}`);
   checkPlatform(document, where);
-  checkLayerCount(manifest.layers, document, where, limits.maxLayers);
+  checkLayerCount(where, manifest.layers, { ...limits, diffIds: document.diffIds });
   const id = createHash('sha256').update(config).digest('hex');
   const layers = makeLayers(manifest, document.diffIds, source);
   return { id, digest: descriptor.digest, names, document, layers };
