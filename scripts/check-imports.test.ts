@@ -88,6 +88,34 @@ test('globals of the process are for entry points, and comments may speak of the
   );
 });
 
+test('files that import each other are told, unless one does so only when it is called', () => {
+  const files = {
+    'util/b.ts': `import './c.ts';`,
+    'util/c.ts': `import type { D } from './d.ts';\nconst b = await import('./b.ts');`,
+    'util/d.ts': `export type D = import('./b.ts').B;\nimport { c } from './c.ts';`,
+  };
+  assert.deepEqual(check(files), ['util/c.ts -> util/d.ts -> util/c.ts is a circle']);
+});
+
+test('exported functions take three parameters, whatever these are made of', () => {
+  const text = `export function fine<A, B extends (a: A, b: A) => void>(
+  { a, b }: Record<string, number>,
+  [c, d]: [number, number],
+  e: (f: number, g: number) => void,
+): void {}
+export async function long(a: number, b: Map<string, number>, c = [1, 2], d = 5) {}
+function helper(a: number, b: number, c: number, d: number) {}`;
+  assert.deepEqual(check({ 'util/b.ts': text }), [
+    'util/b.ts:6: long has 4 parameters, more than 3',
+  ]);
+});
+
+test('a name that is not in kebab case is told', () => {
+  assert.deepEqual(check({ 'util/aB.ts': '', 'util/a-b.test.ts': '' }), [
+    'util/aB.ts: its name is not in kebab case',
+  ]);
+});
+
 test('a file that is too long is told', () => {
   assert.deepEqual(check({ 'util/b.ts': 'a;\n'.repeat(501) }), [
     'util/b.ts: 501 lines, more than 500',

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { findCircles } from './check/circles.ts';
+import { findLongParameterLists } from './check/parameters.ts';
 
 /** The rooms of src/, lowest first. A file may import from its own room and from lower layers; `util` is for all. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -19,14 +21,28 @@ const PRIVATE_FOLDERS = ['hypervisor/qemu'];
 /** CONTRIBUTING.md: "never passes". */
 const MOST_LINES = 500;
 
+const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.ts$/;
+
 /** Names of the process that only an entry point may touch; others are given what they need. */
 const PROCESS_GLOBALS = /\bprocess\.(?:exit|argv|env)\b|\bconsole\.\w+(?=\()/g;
 const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
+const STATIC_IMPORT = /(?:\bfrom|\bimport)\s*['"](\.[^'"]+)['"]/g;
 const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
 
 /** One sentence for each breach of the house rules below `source`, with file and line. */
 export function checkSources(source: string): string[] {
-  return listSources(source).flatMap((file) => checkFile(source, file));
+  const files = listSources(source);
+  return [...files.flatMap((file) => checkFile(source, file)), ...checkCircles(source, files)];
+}
+
+/** Files that import each other can only be understood together. What is imported when it is called for does not count. */
+function checkCircles(source: string, files: readonly string[]): string[] {
+  const imports = files.map((file): [string, string[]] => {
+    const code = readFileSync(path.join(source, file), 'utf8').replace(COMMENT, '');
+    const specifiers = [...code.matchAll(STATIC_IMPORT)].map((match) => match[1] as string);
+    return [file, specifiers.map((specifier) => path.join(path.dirname(file), specifier))];
+  });
+  return findCircles(new Map(imports)).map((circle) => `${circle.join(' -> ')} is a circle`);
 }
 
 /** TypeScript files below `source`, relative to it, without what was generated. */
@@ -43,6 +59,8 @@ function checkFile(source: string, file: string): string[] {
     `${file}:${code.slice(0, index).split('\n').length}: ${what}`;
   return [
     ...checkLength(file, text),
+    ...checkName(file),
+    ...findLongParameterLists(code).map(({ index, what }) => complain(index, what)),
     ...[...code.matchAll(IMPORT)].flatMap((match) =>
       checkImport(source, file, match[1] as string).map((what) => complain(match.index, what)),
     ),
@@ -55,6 +73,10 @@ function checkFile(source: string, file: string): string[] {
 function checkLength(file: string, text: string): string[] {
   const lines = text.split('\n').length - 1;
   return lines > MOST_LINES ? [`${file}: ${lines} lines, more than ${MOST_LINES}`] : [];
+}
+
+function checkName(file: string): string[] {
+  return NAME.test(path.basename(file)) ? [] : [`${file}: its name is not in kebab case`];
 }
 
 function checkImport(source: string, file: string, specifier: string): string[] {

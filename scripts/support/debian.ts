@@ -166,7 +166,8 @@ export async function resolveMetapackage(
   if (process.getuid?.() === 0) await updateLists(report);
   const foundNow = await findDependency(name, wanted);
   if (foundNow !== undefined) return foundNow;
-  throw new CommandFailed(['apt-cache', 'depends', name], 'names no such package', null, '', {
+  throw new CommandFailed(['apt-cache', 'depends', name], {
+    how: 'names no such package',
     hint: 'renew the package lists: sudo apt-get update',
   });
 }

@@ -16,20 +16,23 @@ export interface RunOptions {
   readonly goodExitCodes?: readonly number[];
 }
 
+export interface Failure {
+  /** "failed with exit code 1" */
+  readonly how: string;
+  /** The end of what the program said. */
+  readonly said?: string;
+  readonly exitCode?: number | null;
+  readonly hint?: string | undefined;
+}
+
 /** A program that ended badly: what it was, and the end of what it said. */
 export class CommandFailed extends Error {
   readonly hint: string | undefined;
   readonly exitCode: number | null;
 
-  constructor(
-    argv: readonly string[],
-    how: string,
-    exitCode: number | null,
-    said: string,
-    options: { hint?: string | undefined } = {},
-  ) {
+  constructor(argv: readonly string[], { how, said = '', exitCode = null, hint }: Failure) {
     super(`${argv.join(' ')} ${how}${said === '' ? '' : `\n${said}`}`);
-    this.hint = options.hint;
+    this.hint = hint;
     this.exitCode = exitCode;
   }
 }
@@ -69,7 +72,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const [exitCode, signal] = await new Promise<[number | null, string | null]>(
     (resolve, reject) => {
       child.once('error', (error) =>
-        reject(new CommandFailed(argv, error.message, null, '', options)),
+        reject(new CommandFailed(argv, { how: error.message, hint: options.hint })),
       );
       child.once('close', (code, endedBy) => resolve([code, endedBy]));
     },
@@ -77,7 +80,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   await Promise.all(streams);
   if ((options.goodExitCodes ?? [0]).includes(exitCode ?? -1)) return output.join('\n');
   const how = signal === null ? `failed with exit code ${exitCode}` : `was ended by ${signal}`;
-  throw new CommandFailed(argv, how, exitCode, lastWords.join('\n'), options);
+  throw new CommandFailed(argv, { how, exitCode, said: lastWords.join('\n'), hint: options.hint });
 }
 
 /** True when the program can be run and ends with 0. */
