@@ -55,6 +55,7 @@ test('whoever is not root is told the command and the reason of each package', (
   ]);
   assert.match(missing.message, /gcc {7}compiles\n/);
   assert.ok(missing.message.includes(`sudo ${installCommand(['gcc', 'xz-utils']).join(' ')}`));
+  assert.match(missing.message, /hint: sudo apt-get update && sudo apt-get install [^\n]*$/);
 });
 
 test("apt's status lines become a few words", () => {

@@ -32,7 +32,7 @@ export class PackagesMissing extends Error {
     const reasons = missing.map((entry) => `    ${entry.name.padEnd(width)}  ${entry.reason}`);
     const command = installCommand(missing.map((entry) => entry.name)).join(' ');
     super(
-      `these Debian packages are missing:\n${reasons.join('\n')}\n  hint: sudo ${command}\n        (after sudo apt-get update)`,
+      `these Debian packages are missing:\n${reasons.join('\n')}\n  hint: sudo apt-get update && sudo ${command}`,
     );
   }
 }
@@ -91,7 +91,7 @@ async function apt(
     environment: { ...process.env, ...UNATTENDED },
     onStatus: (line) => report(describeStatus(line)),
     ...(directory === undefined ? {} : { directory }),
-    hint: 'the Debian mirror may be out of reach, or its lists out of date; try again',
+    hint: 'the Debian mirror may be out of reach, or its lists out of date: sudo apt-get update',
   });
 }
 
