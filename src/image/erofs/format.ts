@@ -5,7 +5,7 @@ import { crc32c } from './crc32c.ts';
  * All numbers are little-endian. We write the uncompressed core that every kernel since 5.4 reads.
  */
 
-export const BLOCK_BITS = 12;
+const BLOCK_BITS = 12;
 export const BLOCK_SIZE = 1 << BLOCK_BITS;
 
 /** Inodes are addressed in units of this size, from the start of the image since our metadata begins in block 0. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { FileTree, type TreeEntry } from './file-tree.ts';
 import type { Directory } from './inode.ts';
+import { newEntry } from './new-entry.ts';
 
 type Short = Partial<TreeEntry> & { name: string };
 
@@ -17,19 +18,8 @@ function build(...layers: (string | Short)[][]): FileTree {
 }
 
 function expand(entry: Short): TreeEntry {
-  return {
-    kind: entry.name.endsWith('/') ? 'directory' : 'file',
-    linkName: '',
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtimeSeconds: 0,
-    mtimeNanoseconds: 0,
-    deviceMajor: 0,
-    deviceMinor: 0,
-    xattrs: [],
-    ...entry,
-  };
+  const kind = entry.name.endsWith('/') ? 'directory' : 'file';
+  return { ...newEntry(entry.name, kind, 0o644), ...entry };
 }
 
 const symlink = (name: string, linkName: string): Short => ({ name, linkName, kind: 'symlink' });
