@@ -1,7 +1,6 @@
 import { withSandboxer } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
-import { parseTemplate } from '../output/template.ts';
-import { writeJson, writeText } from '../output/write-text.ts';
+import { printRecord } from '../output/print-record.ts';
 
 /** `wardian info`. */
 export const info = defineCommand(
@@ -17,24 +16,16 @@ export const info = defineCommand(
   },
   async ({ flags }, context) => {
     const state = await withSandboxer(context, (client) => client.call('info', {}));
-    if (flags.json || flags.format === 'json') {
-      await writeJson(context.stdout, state);
-    } else if (flags.format !== undefined) {
-      await writeText(context.stdout, `${parseTemplate(flags.format).render(state)}\n`);
-    } else {
-      const { containers, directories } = state;
-      await writeText(
-        context.stdout,
-        `version:      ${state.version}
+    const { containers, directories } = state;
+    const text = `version:      ${state.version}
 sandboxer:    process ${state.pid}
 containers:   ${containers.running} running, ${containers.exited} ended
 accelerator:  ${state.accelerator} (${state.acceleratorReason})
 runtime:      ${directories.runtime}
 cache:        ${directories.cache}
 data:         ${directories.data}
-`,
-      );
-    }
+`;
+    await printRecord(context, { record: state, text }, flags);
     return 0;
   },
 );

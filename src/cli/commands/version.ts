@@ -1,7 +1,6 @@
 import { SandboxerClient } from '../../sandboxer/client.ts';
 import { defineCommand } from '../define-command.ts';
-import { parseTemplate } from '../output/template.ts';
-import { writeJson, writeText } from '../output/write-text.ts';
+import { printRecord } from '../output/print-record.ts';
 
 /** `wardian version`. */
 export const version = defineCommand(
@@ -24,20 +23,12 @@ export const version = defineCommand(
       Platform: `${process.platform}/${process.arch}`,
       Sandboxer: client === undefined ? '' : context.version,
     };
-    if (flags.json || flags.format === 'json') {
-      await writeJson(context.stdout, versions);
-    } else if (flags.format !== undefined) {
-      await writeText(context.stdout, `${parseTemplate(flags.format).render(versions)}\n`);
-    } else {
-      await writeText(
-        context.stdout,
-        `wardian:    ${versions.Version}
+    const text = `wardian:    ${versions.Version}
 node:       ${versions.Node}
 platform:   ${versions.Platform}
 sandboxer:  ${versions.Sandboxer || 'not running'}
-`,
-      );
-    }
+`;
+    await printRecord(context, { record: versions, text }, flags);
     return 0;
   },
 );
