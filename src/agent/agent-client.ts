@@ -13,11 +13,11 @@ import {
 } from './stdio/stdio-stream.ts';
 
 /** Time for an agent to come up: a cold boot without hardware virtualisation takes a second or two. */
-export const OFFER_TIMEOUT_MS = 60_000;
+const OFFER_TIMEOUT_MS = 60_000;
 /** Time for a call that only takes the guest's attention; most take a millisecond. */
-export const CALL_TIMEOUT_MS = 15_000;
+const CALL_TIMEOUT_MS = 15_000;
 /** Time for a call that may wait for a disk to be plugged in, or for what is being unmounted. */
-export const SLOW_CALL_TIMEOUT_MS = 60_000;
+const SLOW_CALL_TIMEOUT_MS = 60_000;
 
 export interface AgentClientOptions {
   /** Nonce of the offer that a snapshot was made with: the first requests need not wait for an offer. */

@@ -8,7 +8,7 @@ import { agentTimeout } from './failures.ts';
 const FIRST_PATIENCE_MS = 100;
 const LONGEST_PATIENCE_MS = 2_000;
 /** After this long the agent is taken to be dead or hung. */
-export const CONNECT_TIMEOUT_MS = 15_000;
+const CONNECT_TIMEOUT_MS = 15_000;
 
 export interface ConnectOptions extends Pick<AgentClientOptions, 'onSessionRestarted'> {
   signal?: AbortSignal;

@@ -3,7 +3,7 @@ import { WardianError } from '../util/errors.ts';
 import { STATUS_CODE, type StatusCodeName } from '../util/ttrpc/status-code.ts';
 
 /** Cause of an AGENT_FAILED error: the status that the agent answered with. */
-export class AgentStatus extends Error {
+class AgentStatus extends Error {
   override readonly name = 'AgentStatus';
   readonly statusCode: number;
 
@@ -14,7 +14,7 @@ export class AgentStatus extends Error {
 }
 
 /** Cause of the errors of calls that were in flight when the agent began a new session. */
-export class SessionRestart extends Error {
+class SessionRestart extends Error {
   override readonly name = 'SessionRestart';
 }
 

@@ -12,7 +12,7 @@ import {
 } from './handshake.ts';
 
 /** Bytes that may wait for a guest that does not read, before that counts as a breach. */
-export const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 
 /**
  * A frame of the guest that is longer is a breach: every two bytes of a message may cost an object, and no honest

@@ -61,7 +61,7 @@ const STATE_FILE = 'state.json';
 const MAX_STATE_BYTES = 16 * 1024 * 1024;
 const ID = /^[0-9a-f]{64}$/;
 
-export function assertContainerId(id: string): void {
+function assertContainerId(id: string): void {
   if (ID.test(id)) return;
   throw new WardianError(
     'NAME_INVALID',

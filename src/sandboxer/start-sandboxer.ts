@@ -57,7 +57,7 @@ export async function startSandboxer(start: SandboxerStart): Promise<{ ready: bo
 }
 
 /** The sandboxer looks for its folders as every entry point does; these make it find the client's. */
-export function buildSandboxerEnvironment(
+function buildSandboxerEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   directories: Directories,
 ): Record<string, string | undefined> {

@@ -44,7 +44,7 @@ export function toWardianError(thrown: unknown): WardianError {
 }
 
 /** Narrows to the errors that Node's system calls throw. */
-export function isNodeError(thrown: unknown): thrown is NodeJS.ErrnoException {
+function isNodeError(thrown: unknown): thrown is NodeJS.ErrnoException {
   return thrown instanceof Error && typeof (thrown as NodeJS.ErrnoException).code === 'string';
 }
 

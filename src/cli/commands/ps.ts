@@ -70,7 +70,7 @@ function formatCommand(command: readonly string[], isLong: boolean): string {
 }
 
 /** "Up 5 minutes ago", "Exited (0) 2 hours ago", "Created". */
-export function formatStatus(container: ContainerSummary, nowMs: number): string {
+function formatStatus(container: ContainerSummary, nowMs: number): string {
   const { status, startedAtMs, finishedAtMs, exitCode } = container;
   if (status === 'created') return 'Created';
   if (status === 'running') return `Up ${formatAge(startedAtMs ?? nowMs, nowMs)}`;

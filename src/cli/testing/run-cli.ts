@@ -25,7 +25,7 @@ export async function startFake(variables: Record<string, string> = {}): Promise
 }
 
 /** Environment in which the command line finds the fake sandboxer. */
-export function getEnvironment(fake: FakeEnvironment): Record<string, string | undefined> {
+function getEnvironment(fake: FakeEnvironment): Record<string, string | undefined> {
   return {
     ...fake.options.environment,
     WARDIAN_RUNTIME_DIR: fake.folder,

@@ -153,7 +153,7 @@ export function invalid(path: string, problem: string): WardianError {
 }
 
 /** SPEC_INVALID that names the place, what belongs there and what stands there. */
-export function unexpected(path: string, expected: string, value: unknown): WardianError {
+function unexpected(path: string, expected: string, value: unknown): WardianError {
   return invalid(path, `is ${show(value)}, not ${expected}`);
 }
 

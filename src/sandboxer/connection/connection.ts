@@ -11,12 +11,6 @@ import {
 /** A data frame with these flags and no payload says that the client no longer waits for the call. */
 export const CANCEL_FLAGS = FRAME_FLAG.remoteClosed | FRAME_FLAG.noData;
 
-/** Payload of a request frame. */
-export interface RequestMessage {
-  method: string;
-  request: unknown;
-}
-
 /**
  * One end of a socket between a client and the sandboxer: turns bytes into frames and back.
  * Whole frames go out in one write; what `onFrame` throws ends the connection, for it means that

@@ -8,10 +8,10 @@ export interface StreamFrame {
   bytes: Buffer;
 }
 
-export const STREAM_HEADER_BYTES = 9;
+const STREAM_HEADER_BYTES = 9;
 
 /** Longer runs of bytes are cut, so that one stream does not hold up another for long. */
-export const MAX_STREAM_BYTES = 64 * 1024;
+const MAX_STREAM_BYTES = 64 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 const KINDS: ReadonlySet<number> = new Set(Object.values(STREAM_KIND));
@@ -23,11 +23,7 @@ const DATA_KINDS: ReadonlySet<number> = new Set([
 ]);
 
 /** Payload of a data frame, a copy: the caller may use `bytes` again at once. */
-export function encodeStreamFrame(
-  kind: StreamKind,
-  offset: number,
-  bytes: Uint8Array = EMPTY,
-): Buffer {
+function encodeStreamFrame(kind: StreamKind, offset: number, bytes: Uint8Array = EMPTY): Buffer {
   const payload = Buffer.allocUnsafe(STREAM_HEADER_BYTES + bytes.length);
   payload[0] = kind;
   payload.writeUInt32BE(Math.floor(offset / 2 ** 32), 1);

@@ -43,7 +43,7 @@ export function parseRunRequest(value: unknown): RunRequest {
 }
 
 /** Checks limits: positive, and no more than a machine can have. */
-export function parseLimits(value: unknown): ResourceLimits {
+function parseLimits(value: unknown): ResourceLimits {
   const fields = requireObject(value, 'limits');
   const limits: ResourceLimits = {};
   const { cpus, memoryBytes, pids } = fields;
