@@ -42,7 +42,7 @@ export function agentTimeout(what: string, timeoutMs: number): WardianError {
   return new WardianError(
     'AGENT_TIMEOUT',
     `the guest agent did not ${what} within ${timeoutMs} ms`,
-    { hint: "the guest hangs or is overloaded; its console log is in the sandbox's folder" },
+    { hint: 'the guest hangs or the host is overloaded: try again, or end it with wardian rm -f' },
   );
 }
 

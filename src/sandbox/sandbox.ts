@@ -136,8 +136,12 @@ export class Sandbox {
   async stop(timeoutMs: number): Promise<void> {
     if (!this.running) return;
     if (timeoutMs > 0) {
-      await this.signal(this.state.stopSignal).catch(() => {}); // it may be gone or deaf: then it is killed
-      await Promise.race([this.finished, waitMs(timeoutMs)]);
+      // It may be gone or deaf, or the guest may hang: then it is killed, and no later than was asked for.
+      const refused = this.signal(this.state.stopSignal).then(
+        () => this.finished,
+        () => {},
+      );
+      await Promise.race([this.finished, refused, waitMs(timeoutMs)]);
     }
     if (this.running) await this.kill();
   }

@@ -8,9 +8,12 @@ import {
   writeSandboxState,
 } from '../sandbox/sandbox-state.ts';
 import type { SandboxServices } from '../sandbox/start-sandbox.ts';
+import { WardianError } from '../util/errors.ts';
 import { getRequest } from './describe-container.ts';
 import type { Sandboxer } from './sandboxer.ts';
 
+/** Adoption takes milliseconds; a client waits twice as long for a sandboxer to start. */
+const ADOPT_TIMEOUT_MS = 10_000;
 /** Exit code of a container whose machine went away unseen. */
 const LOST_EXIT_CODE = 137;
 
@@ -33,6 +36,7 @@ export async function adoptAll(
       } catch (error) {
         log(`cleared ${directory} away: ${error instanceof Error ? error.message : String(error)}`);
         await clearAway(directory);
+        await sandboxer.deleteLogs(name);
       }
     }),
   );
@@ -48,11 +52,23 @@ async function adoptDirectory(
   if (state.status === 'exited') return keepEnded(sandboxer, state, directory);
   const logPath = sandboxer.getLogPath(state.id);
   try {
-    sandboxer.addSandbox(await adoptSandbox(services, state, { directory, logPath }));
+    const adopting = adoptSandbox(services, state, { directory, logPath });
+    sandboxer.addSandbox(await orTooLate(adopting));
   } catch (error) {
     await markLost(state, directory, error);
     await keepEnded(sandboxer, state, directory);
   }
+}
+
+/** A machine that hangs must not keep the others, and whoever waits for them: it is given up. */
+async function orTooLate<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new WardianError('AGENT_TIMEOUT', 'its virtual machine does not answer');
+    timer = setTimeout(() => reject(error), ADOPT_TIMEOUT_MS);
+  });
+  work.catch(() => {}); // when it is too late, what fails then is a consequence
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 async function keepEnded(

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { checkHostMemory } from '../host/host-memory.ts';
 import type { ImageStore } from '../image/image-store.ts';
@@ -39,6 +39,8 @@ export interface SandboxerOptions {
   readonly images: ImageStore;
   readonly dataDirectory: string;
 }
+
+const SIGKILL = 9;
 
 /** All containers of one user, and everything that clients may do with them. */
 export class Sandboxer {
@@ -128,7 +130,10 @@ export class Sandboxer {
   }
 
   async kill(container: string, signal: number, execId = ''): Promise<void> {
-    await getRunning(this.registry.find(container)).signal(signal, execId);
+    const sandbox = getRunning(this.registry.find(container));
+    // A guest that hangs cannot be asked to kill: its machine is ended.
+    if (signal === SIGKILL && execId === '') await sandbox.kill();
+    else await sandbox.signal(signal, execId);
   }
 
   async resize(container: string, rows: number, columns: number, execId = ''): Promise<void> {
@@ -187,6 +192,15 @@ export class Sandboxer {
     await rm(entry.directory, { recursive: true, force: true });
     await rm(this.getLogPath(entry.state.id), { force: true });
     this.registry.delete(entry);
+  }
+
+  /** Removes the logs of a sandbox whose state is lost, by the name of its folder: the beginning of an id. */
+  async deleteLogs(folderName: string): Promise<void> {
+    if (!/^[0-9a-f]{16}$/.test(folderName)) return;
+    const names = await readdir(this.#logDirectory).catch(() => []); // none was ever written
+    for (const name of names) {
+      if (name.startsWith(folderName)) await rm(path.join(this.#logDirectory, name));
+    }
   }
 
   getLogPath(id: string): string {
