@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import { explainBootFailure } from '../template/boot-failure.ts';
 import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
 import type { Guest } from '../template/guest.ts';
 import type { TemplateStore } from '../template/template-store.ts';
@@ -62,10 +63,15 @@ export async function startSandbox(
     cleanup.defer('virtual machine', () => machine.kill());
     const state = describeState(services, plan, machine, templateKey);
     const saved = writeSandboxState(directory, { ...state, status: 'created' });
+    saved.catch(() => {}); // awaited below, after what may fail before it
     const log = await openLog(plan, cleanup);
     const io = new ProcessIo({ containerId: plan.id, execId: '' }, STREAM_START);
     connectOutput(io, log, plan.owned);
-    await startContainer(plan, machine, agent, io);
+    try {
+      await startContainer(plan, machine, agent, io);
+    } catch (error) {
+      throw await explainBootFailure(error, machine, services.guest);
+    }
     await saved;
     await writeSandboxState(directory, state);
     sandbox = new Sandbox({ directory, state, machine, agent, io, log });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { readJsonFile } from '../host/files.ts';
 import type { BootSource } from '../machine/machine-config.ts';
@@ -11,6 +11,8 @@ export interface Guest {
   /** Changes with every change of what the guest consists of. */
   readonly fingerprint: string;
   readonly kernelRelease: string;
+  /** SHA-256 of what it boots from, by path. */
+  readonly checksums: Readonly<Record<string, string>>;
   /** A static busybox, for the built-in image. */
   readonly busyboxPath: string;
 }
@@ -37,8 +39,21 @@ export async function loadGuest(cacheDirectory: string): Promise<Guest> {
       )
       .digest('hex'),
     kernelRelease: distro.kernelRelease,
+    checksums: { [kernel]: distro.kernelHash, [initramfs]: distro.initramfsHash },
     busyboxPath: busybox,
   };
+}
+
+/** The error for a kernel or initramfs that is not what the set-up made. Reads both, so only to be asked when a start failed. */
+export async function findGuestDamage(guest: Guest): Promise<WardianError | undefined> {
+  for (const [filePath, checksum] of Object.entries(guest.checksums)) {
+    const content = await readFile(filePath).catch(() => Buffer.alloc(0)); // gone: as bad as damaged
+    if (createHash('sha256').update(content).digest('hex') === checksum) continue;
+    return new WardianError('STATE_CORRUPT', `the guest's ${filePath} is damaged`, {
+      hint: `remove the folder ${path.dirname(filePath)}; ./wardian makes it again`,
+    });
+  }
+  return undefined;
 }
 
 interface Distro {
@@ -107,7 +122,7 @@ async function checkPresent(filePath: string): Promise<void> {
 function missing(filePath: string, cause: unknown): WardianError {
   return new WardianError('HOST_SETUP_MISSING', `the guest's ${filePath} is not there`, {
     cause,
-    hint: './wardian check',
+    hint: './wardian check, which sets up what is missing',
   });
 }
 

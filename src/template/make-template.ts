@@ -6,6 +6,7 @@ import { CONSOLE_LOG, type HypervisorDriver, type VirtualMachine } from '../hype
 import type { MachineConfig } from '../machine/machine-config.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
+import { explainBootFailure } from './boot-failure.ts';
 import type { Guest } from './guest.ts';
 import { describeSandboxMachine, makeShareDirectory } from './machine.ts';
 import type { SizeClass } from './size-class.ts';
@@ -49,7 +50,9 @@ export async function makeTemplate(request: MakeRequest): Promise<MadeTemplate> 
     request.onProgress('booting the guest once, to clone it from now on');
     const machine = await driver.boot({ id, config, directory, snapshotable: true, signal });
     cleanup.defer('template machine', () => machine.kill());
-    const nonce = await bringToRest(machine, signal);
+    const nonce = await bringToRest(machine, signal).catch(async (error: unknown) => {
+      throw await explainBootFailure(error, machine, guest);
+    });
     request.onProgress('saving the guest');
     const memory = await machine.snapshot(request.statePath);
     const failures = await cleanup.run();
