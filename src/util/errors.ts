@@ -55,8 +55,16 @@ export function hasErrno(thrown: unknown, ...names: string[]): boolean {
 
 /** Says which folder's disk is full, which the kernel's own words leave out; other errors stay as they are. */
 export function nameFullDisk(thrown: unknown, folder: string): unknown {
-  if (!hasErrno(thrown, 'ENOSPC', 'EDQUOT')) return thrown;
-  return new WardianError('HOST_NO_SPACE', `no space is left for ${folder}`, { cause: thrown });
+  if (hasErrno(thrown, 'ENOSPC', 'EDQUOT')) {
+    return new WardianError('HOST_NO_SPACE', `no space is left for ${folder}`, { cause: thrown });
+  }
+  // An inner clean-up may have made an error of ours of it already, in the kernel's words.
+  const isUnnamed = thrown instanceof WardianError && thrown.code === 'HOST_NO_SPACE';
+  if (!isUnnamed || !hasErrno(thrown.cause, 'ENOSPC', 'EDQUOT')) return thrown;
+  if ((thrown.cause as Error).message !== thrown.message) return thrown;
+  const named = nameFullDisk(thrown.cause, folder) as WardianError;
+  named.cleanupErrors.push(...thrown.cleanupErrors);
+  return named;
 }
 
 const SYSTEM_ERRORS: Record<string, { code: ErrorCode; hint: string }> = {
