@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static enum status status_of(int error) {
     switch (error) {
@@ -38,6 +39,10 @@ int fail_errno(struct failure *failure, int error, const char *format, ...) {
     }
     failure->status = status_of(positive);
     return -positive;
+}
+
+void make_resident(void) {
+    if (mlockall(MCL_CURRENT) < 0 || munlockall() < 0) log_line("cannot make memory resident: %s", strerror(errno));
 }
 
 void log_line(const char *format, ...) {

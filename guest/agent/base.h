@@ -57,5 +57,8 @@ int fail(struct failure *failure, enum status status, const char *format, ...) F
 // The same for a system call's error (positive or negative), whose text is appended and whose status is chosen by it.
 int fail_errno(struct failure *failure, int error, const char *format, ...) FORMAT(3, 4);
 
+// Writes to no page, but lets each that may be written be there: in a clone it would be a page fault.
+void make_resident(void);
+
 // A line on the console, "wardian-agent: ...".
 void log_line(const char *format, ...) FORMAT(1, 2);

@@ -3,17 +3,21 @@
 #include "execute.h"
 #include "identity.h"
 #include "interfaces.h"
+#include "layers.h"
 #include "mounts.h"
 #include "path.h"
 #include "rootfs.h"
 #include "settings.h"
+#include "spare.h"
 #include "spawn.h"
 
 #include <fcntl.h>
+#include <pb_decode.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -96,10 +100,14 @@ static int apply_sysctl(const message(KeyValue) *sysctl, struct failure *why) {
     return error ? fail_errno(why, error, "cannot set %.64s to '%.64s'", name, value) : 0;
 }
 
+// Not by clone: the new namespace would begin at the agent's cgroup instead of the container's.
+static int unshare_cgroup(uint64_t namespaces, struct failure *why) {
+    if ((namespaces & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0) return fail_errno(why, errno, "unshare");
+    return 0;
+}
+
 static int build_namespaces(const message(CreateContainerRequest) *request, struct failure *why) {
     const char *hostname = text_or_empty(request->hostname);
-    // Not by clone: the new cgroup namespace would begin at the agent's cgroup instead of the container's.
-    if ((request->namespaces & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0) return fail_errno(why, errno, "unshare");
     if ((request->namespaces & CLONE_NEWUTS) && hostname[0] && sethostname(hostname, strlen(hostname)) < 0) {
         return fail_errno(why, errno, "cannot set the host name");
     }
@@ -112,15 +120,54 @@ static int build_namespaces(const message(CreateContainerRequest) *request, stru
     return error;
 }
 
-static int build_container(const message(CreateContainerRequest) *request, struct failure *why) {
-    AUTO_CLOSE int root = -1;
-    int error = build_namespaces(request, why);
-    if (!error) error = rootfs_mount(&request->rootfs, &root, why);
-    if (!error) error = rootfs_furnish(root, request, why);
+// What is the container's own, once its surroundings are there.
+static int finish_container(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = rootfs_furnish(root, request, why);
     if (!error && request->process.terminal) {
         AUTO_CLOSE int dev = path_open(root, "/dev", O_PATH | O_DIRECTORY, 0);
         if (dev >= 0) close(path_make_file(root, "/dev/console", 0600));
     }
+    return error;
+}
+
+static int build_container(const message(CreateContainerRequest) *request, struct failure *why) {
+    AUTO_CLOSE int root = -1;
+    int error = unshare_cgroup(request->namespaces, why);
+    if (!error) error = build_namespaces(request, why);
+    if (!error) error = rootfs_mount_scratch(why);
+    if (!error) error = rootfs_mount(&request->rootfs, &root, why);
+    if (!error) error = rootfs_surround(root, request, why);
+    if (!error) error = finish_container(root, request, why);
+    if (!error) error = rootfs_hide(root, request, why);
+    if (!error) error = rootfs_enter(root, request, why);
+    return error;
+}
+
+// The surroundings are made on a root of their own, from which they are taken when the image is there.
+static int build_spare(const message(CreateContainerRequest) *spare, int *surroundings, struct failure *why) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/spare", settings.run_dir);
+    int error = unshare_cgroup(spare->namespaces, why);
+    if (!error && mount("tmpfs", path, "tmpfs", MS_NODEV | MS_NOSUID, "mode=755") < 0) error = fail_errno(why, errno, "cannot mount a tmpfs");
+    if (error) return error;
+    *surroundings = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*surroundings < 0) return fail_errno(why, errno, "cannot open %s", path);
+    error = rootfs_surround(*surroundings, spare, why);
+    if (!error) error = rootfs_hide(*surroundings, spare, why);
+    if (!error) error = rootfs_mount_scratch(why);
+    return error;
+}
+
+static int complete_spare(const message(CreateContainerRequest) *spare, int surroundings, const message(CreateContainerRequest) *request,
+                          struct failure *why) {
+    AUTO_CLOSE int root = -1;
+    int error = build_namespaces(request, why);
+    // In a mount namespace that is older than the agent's mounts of layers, and that goes with the container.
+    for (size_t i = 0; !error && i < request->rootfs.layers_count; i++) error = layers_mount(&request->rootfs.layers[i], why);
+    if (!error) error = rootfs_mount(&request->rootfs, &root, why);
+    if (!error) error = rootfs_take_surroundings(root, surroundings, spare, why);
+    if (!error) error = rootfs_mount_from(root, request, spare->mounts_count, why);
+    if (!error) error = finish_container(root, request, why);
     if (!error) error = rootfs_enter(root, request, why);
     return error;
 }
@@ -167,23 +214,66 @@ static void wait_for_release(void) {
     if (count <= 0) _exit(EXIT_CANNOT_RUN);
 }
 
-_Noreturn void child_run(const struct spawn *spawn, const struct child_descriptors *given) {
-    const message(Process) *process = spawn->process;
+// Everything from the finished container to exec.
+_Noreturn static void become(const message(Process) *process, bool is_first) {
     struct failure why = {0};
     int master = -1;
-    reset_signals();
-    setsid();
-    int error = adjust_oom_score(process, &why);
-    if (!error && !spawn->create) error = join_container(spawn->container, &why);
-    arrange_descriptors(given);
-    if (!error && spawn->create) error = build_container(spawn->create, &why);
-    if (!error && process->terminal) error = open_terminal(process, spawn->create != NULL, &master, &why);
+    int error = process->terminal ? open_terminal(process, is_first, &master, &why) : 0;
     if (error) give_up(error, &why);
-    if (spawn->create || process->terminal) report_to_agent(REPORT_READY, 0, NULL, master);
+    if (is_first || process->terminal) report_to_agent(REPORT_READY, 0, NULL, master);
     close_and_forget(&master);
-    if (spawn->create) wait_for_release();
+    if (is_first) wait_for_release();
     error = enter_working_directory(process, &why);
     if (!error) error = identity_assume(process, &why);
     if (!error) error = execute(process, &why);
     give_up(error, &why);
+}
+
+_Noreturn void child_run(const struct spawn *spawn, const struct child_descriptors *given) {
+    struct failure why = {0};
+    reset_signals();
+    setsid();
+    int error = adjust_oom_score(spawn->process, &why);
+    if (!error && !spawn->create) error = join_container(spawn->container, &why);
+    arrange_descriptors(given);
+    if (!error && spawn->create) error = build_container(spawn->create, &why);
+    if (error) give_up(error, &why);
+    become(spawn->process, spawn->create != NULL);
+}
+
+static int receive_request(message(CreateContainerRequest) *request, struct failure *why) {
+    static uint8_t encoded[SPARE_REQUEST_LIMIT]; // what the request's bytes point into
+    ssize_t count;
+    do count = recv(CONTROL, encoded, sizeof encoded, 0);
+    while (count < 0 && errno == EINTR);
+    if (count <= 0) _exit(EXIT_CANNOT_RUN);
+    pb_istream_t input = pb_istream_from_buffer(encoded, (size_t)count);
+    return pb_decode(&input, message_fields(CreateContainerRequest), request) ? 0 : fail(why, STATUS_INTERNAL, "a spare container got a bad request");
+}
+
+// It was born with three pipes; the agent has closed its end of those that are not wanted.
+static int arrange_streams(const message(Process) *process, struct failure *why) {
+    if (process->terminal || process->stdin) return 0;
+    AUTO_CLOSE int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return nothing < 0 || dup2(nothing, 0) < 0 ? fail_errno(why, errno, "cannot open /dev/null") : 0;
+}
+
+_Noreturn void child_run_spare(const struct spawn *spawn, const struct child_descriptors *given) {
+    static message(CreateContainerRequest) request;
+    struct failure why = {0};
+    int surroundings = -1;
+    reset_signals();
+    setsid();
+    arrange_descriptors(given);
+    int error = build_spare(spawn->spare, &surroundings, &why);
+    if (error) give_up(error, &why);
+    if (!settings.is_test) make_resident();
+    report_to_agent(REPORT_READY, 0, NULL, -1);
+    error = receive_request(&request, &why);
+    if (!error) error = adjust_oom_score(&request.process, &why);
+    if (!error) error = arrange_streams(&request.process, &why);
+    if (!error) error = complete_spare(spawn->spare, surroundings, &request, &why);
+    if (error) give_up(error, &why);
+    close(surroundings);
+    become(&request.process, true);
 }

@@ -3,6 +3,7 @@
 #include "cgroup.h"
 #include "layers.h"
 #include "reap.h"
+#include "spare.h"
 #include "spawn.h"
 #include "stdio-calls.h"
 
@@ -66,6 +67,12 @@ static int check_process(const message(Process) *process, bool present, struct f
     return 0;
 }
 
+int container_check_namespaces(uint64_t namespaces, struct failure *why) {
+    if (namespaces & ~NAMESPACES_KNOWN) return fail(why, STATUS_UNIMPLEMENTED, "an unknown kind of namespace");
+    if (!(namespaces & CLONE_NEWNS)) return fail(why, STATUS_INVALID_ARGUMENT, "a container needs a mount namespace");
+    return 0;
+}
+
 static int check_create(const message(CreateContainerRequest) *request, struct failure *why) {
     struct failure ignored;
     size_t count = 0;
@@ -73,14 +80,13 @@ static int check_create(const message(CreateContainerRequest) *request, struct f
     if (container_find(request->id, &ignored)) return fail(why, STATUS_ALREADY_EXISTS, "container '%.128s' exists", request->id);
     for (struct container *other = containers; other; other = other->next) count++;
     if (count >= CONTAINERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many containers");
-    if (request->namespaces & ~NAMESPACES_KNOWN) return fail(why, STATUS_UNIMPLEMENTED, "an unknown kind of namespace");
-    if (!(request->namespaces & CLONE_NEWNS)) return fail(why, STATUS_INVALID_ARGUMENT, "a container needs a mount namespace");
+    if (container_check_namespaces(request->namespaces, why)) return -EINVAL;
     if (!request->has_rootfs || request->rootfs.layers_count == 0) return fail(why, STATUS_INVALID_ARGUMENT, "a root needs a layer");
     if (request->rootfs.layers_count > LAYERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many layers");
     return check_process(&request->process, request->has_process, why);
 }
 
-static struct process *add_process(struct container *container, const char *exec_id) {
+struct process *container_add_process(struct container *container, const char *exec_id) {
     struct process **end = &container->processes;
     struct process *process = calloc(1, sizeof *process);
     if (!process) return NULL;
@@ -106,25 +112,24 @@ static void forget_process(struct process *process) {
 
 static void forget_container(struct container *container) {
     struct container **link = &containers;
-    while (*link != container) link = &(*link)->next;
-    *link = container->next;
+    while (*link && *link != container) link = &(*link)->next; // a spare one is in no list
+    if (*link) *link = container->next;
     while (container->processes) forget_process(container->processes);
     close_and_forget(&container->root_fd); // the last hold on the layers below
     for (size_t i = 0; i < container->lun_count; i++) layers_release(container->luns[i]);
-    cgroup_remove(container->id, container->cgroup_fd);
+    cgroup_remove(container->cgroup_name, container->cgroup_fd);
     close_and_forget(&container->cgroup_fd);
     close_and_forget(&container->pidfd);
     free(container);
 }
 
-static struct container *add_container(const message(CreateContainerRequest) *request) {
+struct container *container_new(const char *id, uint64_t namespaces) {
     struct container *container = calloc(1, sizeof *container);
     if (!container) return NULL;
-    snprintf(container->id, sizeof container->id, "%s", request->id);
-    container->namespaces = request->namespaces;
+    snprintf(container->id, sizeof container->id, "%s", id);
+    snprintf(container->cgroup_name, sizeof container->cgroup_name, "%s", id);
+    container->namespaces = namespaces;
     container->root_fd = container->cgroup_fd = container->pidfd = -1;
-    container->next = containers;
-    containers = container;
     return container;
 }
 
@@ -138,7 +143,7 @@ static int acquire_layers(struct container *container, const message(Rootfs) *ro
     return 0;
 }
 
-static int await_ready(struct process *process, struct failure *why) {
+int container_await_ready(struct process *process, struct failure *why) {
     struct report report;
     int result = spawn_await(process, &report);
     if (result < 0) return fail_errno(why, result, "the container's first process does not answer");
@@ -155,26 +160,35 @@ static int open_root(struct container *container, pid_t pid, struct failure *why
     return container->root_fd < 0 ? fail_errno(why, errno, "cannot open the container's root") : 0;
 }
 
-static int build(struct container *container, const message(CreateContainerRequest) *request, struct failure *why) {
-    struct spawn spawn = {container, &request->process, request};
-    int error = acquire_layers(container, &request->rootfs, why);
-    if (!error) error = cgroup_create(container->id, &container->cgroup_fd, why);
+// The first process of a container that is made from nothing.
+static int spawn_first(struct container *container, const message(CreateContainerRequest) *request, struct failure *why) {
+    struct spawn spawn = {container, &request->process, .create = request};
+    struct process *first = container_add_process(container, "");
+    if (!first) return fail_errno(why, ENOMEM, "no memory for a process");
+    return spawn_process(first, &spawn, &container->pidfd, why);
+}
+
+static int build(struct container *container, const message(CreateContainerRequest) *request, struct span encoded, struct failure *why) {
+    bool is_spare = container->processes != NULL;
+    int error = is_spare ? 0 : acquire_layers(container, &request->rootfs, why);
+    if (!error && !is_spare) error = cgroup_create(container->cgroup_name, &container->cgroup_fd, why);
     if (!error) error = cgroup_write_files(container->cgroup_fd, request->cgroup_files, request->cgroup_files_count, why);
-    struct process *first = error ? NULL : add_process(container, "");
-    if (!error && !first) error = fail_errno(why, ENOMEM, "no memory for a process");
-    if (!error) error = spawn_process(first, &spawn, &container->pidfd, why);
-    if (!error) error = await_ready(first, why);
-    if (!error) error = open_root(container, first->pid, why);
+    if (!error) error = is_spare ? spare_hand_over(container, request, encoded, why) : spawn_first(container, request, why);
+    if (!error) error = container_await_ready(container->processes, why);
+    if (!error) error = open_root(container, container->processes->pid, why);
     return error;
 }
 
-int container_create(const message(CreateContainerRequest) *request, uint32_t *pid, struct failure *why) {
+int container_create(const message(CreateContainerRequest) *request, struct span encoded, uint32_t *pid, struct failure *why) {
     struct failure ignored;
     int error = check_create(request, why);
     if (error) return error;
-    struct container *container = add_container(request);
+    struct container *container = spare_take(request, encoded.size);
+    if (!container) container = container_new(request->id, request->namespaces);
     if (!container) return fail_errno(why, ENOMEM, "no memory for a container");
-    error = build(container, request, why);
+    container->next = containers;
+    containers = container;
+    error = build(container, request, encoded, why);
     if (error) container_delete(container, &ignored);
     else *pid = (uint32_t)container->processes->pid;
     return error;
@@ -222,9 +236,9 @@ int container_exec(const message(ExecRequest) *request, message(StartResponse) *
     if (process_find(container->id, exec_id, &ignored)) return fail(why, STATUS_ALREADY_EXISTS, "process '%.128s' exists", exec_id);
     for (struct process *other = first; other; other = other->next) count++;
     if (count >= PROCESSES_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many processes");
-    struct process *process = add_process(container, exec_id);
+    struct process *process = container_add_process(container, exec_id);
     if (!process) return fail_errno(why, ENOMEM, "no memory for a process");
-    struct spawn spawn = {container, &request->process, NULL};
+    struct spawn spawn = {container, &request->process, NULL, NULL};
     error = spawn_process(process, &spawn, NULL, why);
     if (error) {
         forget_process(process);

@@ -32,6 +32,7 @@ struct container {
     int root_fd;   // the root directory, O_PATH: outlives the first process
     int pidfd;     // of the first process, whose namespaces an exec joins
     int cgroup_fd; // directory, or -1 where there are no cgroups
+    char cgroup_name[ID_LIMIT + 1];
     uint32_t luns[LAYERS_LIMIT];
     size_t lun_count;
     struct process *processes; // the first is the container's own
@@ -44,8 +45,16 @@ struct container *container_find(const char *id, struct failure *why);
 struct process *process_find(const char *container_id, const char *exec_id, struct failure *why);
 struct process *process_find_by_pid(pid_t pid);
 
+int container_check_namespaces(uint64_t namespaces, struct failure *why);
+// A container that nobody can find yet, and a process of one; NULL when there is no memory.
+struct container *container_new(const char *id, uint64_t namespaces);
+struct process *container_add_process(struct container *container, const char *exec_id);
+// Waits until the first process stands before its exec, or says why it does not.
+int container_await_ready(struct process *process, struct failure *why);
+
 // Builds the container up to the point just before exec.
-int container_create(const message(CreateContainerRequest) *request, uint32_t *pid, struct failure *why);
+// `encoded` is the same request as it came.
+int container_create(const message(CreateContainerRequest) *request, struct span encoded, uint32_t *pid, struct failure *why);
 // Lets a created process call exec. A command that cannot be run is an answer: exec_errno and its message.
 int container_start(struct container *container, message(StartResponse) *response, struct failure *why);
 int container_exec(const message(ExecRequest) *request, message(StartResponse) *response, struct failure *why);

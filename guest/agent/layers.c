@@ -50,7 +50,7 @@ static int try_to_mount(const void *argument) {
     return mount(device, wanted->path, wanted->layer->type, MS_RDONLY, wanted->layer->data) < 0 ? -errno : 0;
 }
 
-static int mount_layer(const message(Layer) *layer, struct failure *why) {
+int layers_mount(const message(Layer) *layer, struct failure *why) {
     char path[256];
     layer_path(path, sizeof path, layer->lun);
     struct stat status;
@@ -71,7 +71,7 @@ int layers_acquire(const message(Layer) *layer, struct failure *why) {
         if (!mounted[i].users && unused == COUNT(mounted)) unused = i;
     }
     if (unused == COUNT(mounted)) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many layers");
-    int error = mount_layer(layer, why);
+    int error = layers_mount(layer, why);
     if (error) return error;
     mounted[unused].lun = layer->lun;
     mounted[unused].users = 1;

@@ -32,7 +32,7 @@ static int parse_options(int count, char **options) {
 }
 
 static void make_run_directories(void) {
-    static const char *const names[] = {"", "/layers", "/scratch", "/root"};
+    static const char *const names[] = {"", "/layers", "/scratch", "/root", "/spare"};
     char path[PATH_MAX];
     for (size_t i = 0; i < COUNT(names); i++) {
         snprintf(path, sizeof path, "%s%s", settings.run_dir, names[i]);

@@ -7,12 +7,12 @@
 #include "session.h"
 #include "settings.h"
 #include "shutdown.h"
+#include "spare.h"
 #include "stdio-calls.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
@@ -37,15 +37,12 @@ static void drop_caches(void) {
     if (fd < 0 || write(fd, "3", 1) < 0) log_line("cannot drop caches: %s", strerror(errno));
 }
 
-// Pages that the agent may write but has not written yet: in a clone each would be a page fault.
-static void make_resident(void) {
-    if (mlockall(MCL_CURRENT) < 0 || munlockall() < 0) log_line("cannot make memory resident: %s", strerror(errno));
-}
-
 HANDLER(handle_prepare_snapshot, PrepareSnapshotRequest, PrepareSnapshotResponse) {
     static uint8_t nonce[NONCE_SIZE];
-    (void)request;
-    (void)call;
+    // The request is ours to empty.
+    message(CreateContainerRequest) *spare = (message(CreateContainerRequest) *)&request->spare;
+    int error = request->has_spare ? spare_prepare(spare, &call->failure) : 0;
+    if (error) return error;
     if (!settings.is_test) {
         sync();
         drop_caches();
@@ -70,7 +67,7 @@ HANDLER(handle_ping, PingRequest, PingResponse) {
 }
 
 HANDLER(handle_create, CreateContainerRequest, CreateContainerResponse) {
-    return container_create(request, &response->pid, &call->failure);
+    return container_create(request, call->request, &response->pid, &call->failure);
 }
 
 HANDLER(handle_start, StartContainerRequest, StartResponse) {

@@ -108,6 +108,13 @@ int mounts_apply(int root, const message(Mount) *mount, struct failure *why) {
     return error || !mount->propagation ? error : propagate(root, mount, why);
 }
 
+int mounts_move(int root, int from, const char *path, struct failure *why) {
+    AUTO_CLOSE int mounted = path_open(from, path, O_PATH | O_DIRECTORY, 0);
+    AUTO_CLOSE int target = mounted < 0 ? mounted : path_make_directory(root, path, 0755);
+    int error = target < 0 ? target : attach_tree(mounted, target);
+    return error ? fail_errno(why, error, "cannot make the mount point %.80s", path) : 0;
+}
+
 int mounts_bind_over(int target, const char *source) {
     AUTO_CLOSE int tree = clone_tree(AT_FDCWD, source, false);
     return tree < 0 ? tree : attach_tree(tree, target);

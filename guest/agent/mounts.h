@@ -5,6 +5,8 @@
 #include "messages.h"
 
 int mounts_apply(int root, const message(Mount) *mount, struct failure *why);
+// Moves what is mounted at `path` below `from` to the same path below `root`, which is made when missing.
+int mounts_move(int root, int from, const char *path, struct failure *why);
 // Hides a path, if there is one: nothing but /dev/null or an empty directory can be read there.
 int mounts_mask(int root, const char *path, struct failure *why);
 // Makes a path, if there is one, and what is mounted below it read-only.

@@ -15,6 +15,11 @@ int path_open(int root, const char *path, uint64_t flags, mode_t mode) {
     return fd < 0 ? -errno : (int)fd;
 }
 
+bool path_is_below(const char *path, const char *above) {
+    size_t length = strlen(above);
+    return strncmp(path, above, length) == 0 && path[length] == '/';
+}
+
 static int open_directory(int root, const char *path) {
     return path_open(root, path[0] ? path : ".", O_PATH | O_DIRECTORY, 0);
 }

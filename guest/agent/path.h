@@ -3,8 +3,11 @@
 #pragma once
 
 #include <stdint.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
+// Whether `path` lies inside the directory `above`; both are absolute and without "..".
+bool path_is_below(const char *path, const char *above);
 int path_open(int root, const char *path, uint64_t flags, mode_t mode);
 // Opens a directory (O_PATH), making it and its parents when missing.
 int path_make_directory(int root, const char *path, mode_t mode);

@@ -25,10 +25,18 @@ static int make_upper(const char *upper, const char *work, uint32_t top_lun) {
     return 0;
 }
 
-static int mount_scratch(const char *scratch, uint64_t size_bytes) {
-    char options[64] = "mode=700";
-    if (size_bytes) snprintf(options, sizeof options, "mode=700,size=%llu", (unsigned long long)size_bytes);
-    return mount("tmpfs", scratch, "tmpfs", MS_NODEV | MS_NOSUID, options) < 0 ? -errno : 0;
+int rootfs_mount_scratch(struct failure *why) {
+    char scratch[256];
+    snprintf(scratch, sizeof scratch, "%s/scratch", settings.run_dir);
+    if (mount("tmpfs", scratch, "tmpfs", MS_NODEV | MS_NOSUID, "mode=700") < 0) return fail_errno(why, errno, "cannot mount a tmpfs");
+    return 0;
+}
+
+static int limit_scratch(const char *scratch, uint64_t size_bytes) {
+    char options[64];
+    if (!size_bytes) return 0;
+    snprintf(options, sizeof options, "size=%llu", (unsigned long long)size_bytes);
+    return mount(NULL, scratch, NULL, MS_REMOUNT | MS_NODEV | MS_NOSUID, options) < 0 ? -errno : 0;
 }
 
 static int overlay_options(char *options, const message(Rootfs) *rootfs, const char *upper, const char *work) {
@@ -48,7 +56,7 @@ int rootfs_mount(const message(Rootfs) *rootfs, int *root, struct failure *why) 
     snprintf(merged, sizeof merged, "%s/root", settings.run_dir);
     snprintf(upper, sizeof upper, "%s/upper", scratch);
     snprintf(work, sizeof work, "%s/work", scratch);
-    int error = mount_scratch(scratch, rootfs->writable_bytes);
+    int error = limit_scratch(scratch, rootfs->writable_bytes);
     if (!error) error = make_upper(upper, work, rootfs->layers[0].lun);
     if (!error) error = overlay_options(options, rootfs, upper, work);
     if (!error && mount("overlay", merged, "overlay", 0, options) < 0) error = -errno;
@@ -94,17 +102,49 @@ static int make_working_directory(int root, const char *cwd, struct failure *why
     return 0;
 }
 
-int rootfs_furnish(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+int rootfs_mount_from(int root, const message(CreateContainerRequest) *request, size_t first, struct failure *why) {
     int error = 0;
-    for (size_t i = 0; !error && i < request->mounts_count; i++) error = mounts_apply(root, &request->mounts[i], why);
+    for (size_t i = first; !error && i < request->mounts_count; i++) error = mounts_apply(root, &request->mounts[i], why);
+    return error;
+}
+
+int rootfs_surround(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = rootfs_mount_from(root, request, 0, why);
     if (!error && has_own_dev(request)) error = devices_make_links(root, why);
     if (!error) error = devices_make(root, request->devices, request->devices_count, why);
+    return error;
+}
+
+static bool is_inside_another(const message(CreateContainerRequest) *request, const char *path) {
+    for (size_t i = 0; i < request->mounts_count; i++) {
+        if (path_is_below(path, request->mounts[i].destination)) return true;
+    }
+    return false;
+}
+
+// A mount brings along what is mounted inside it.
+int rootfs_take_surroundings(int root, int from, const message(CreateContainerRequest) *spare, struct failure *why) {
+    int error = 0;
+    for (size_t i = 0; !error && i < spare->mounts_count; i++) {
+        const char *path = spare->mounts[i].destination;
+        if (!is_inside_another(spare, path)) error = mounts_move(root, from, path, why);
+    }
+    return error;
+}
+
+int rootfs_furnish(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = 0;
     for (size_t i = 0; !error && i < request->files_count; i++) {
         error = write_file(root, &request->files[i]);
         if (error) fail_errno(why, error, "cannot write %.80s", text_or_empty(request->files[i].path));
     }
     const char *cwd = text_or_empty(request->process.cwd);
     if (!error && cwd[0] && strcmp(cwd, "/") != 0) error = make_working_directory(root, cwd, why);
+    return error;
+}
+
+int rootfs_hide(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = 0;
     for (size_t i = 0; !error && i < request->readonly_paths_count; i++) {
         error = mounts_make_read_only(root, request->readonly_paths[i], why);
     }

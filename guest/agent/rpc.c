@@ -75,7 +75,7 @@ static int receive_request(const struct frame *frame) {
     if (frame->stream <= last_stream) return -EPROTO;
     last_stream = frame->stream;
     if (decode_envelope(frame->payload, &envelope)) return -EPROTO;
-    struct call call = {.stream = frame->stream};
+    struct call call = {.stream = frame->stream, .request = envelope.payload};
     const struct method *method = find_method(&envelope);
     int error = method ? run(method, envelope.payload, &call)
                        : fail(&call.failure, STATUS_UNIMPLEMENTED, "no such method");

@@ -7,6 +7,7 @@
 
 // What a handler may need besides its request.
 struct call {
+    struct span request; // as it came; gone when the handler returns
     uint32_t stream;
     struct failure failure;
     bool answered_later; // set by a handler that will call rpc_respond or rpc_respond_failure itself

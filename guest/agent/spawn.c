@@ -77,7 +77,7 @@ static pid_t fork_beside(const struct container *container) {
 
 static pid_t fork_child(const struct spawn *spawn, int *pidfd) {
     uint64_t by_clone = spawn->container->namespaces & ~(uint64_t)CLONE_NEWCGROUP;
-    return spawn->create ? fork_into(spawn->container, by_clone, pidfd) : fork_beside(spawn->container);
+    return spawn->create || spawn->spare ? fork_into(spawn->container, by_clone, pidfd) : fork_beside(spawn->container);
 }
 
 int spawn_process(struct process *process, const struct spawn *spawn, int *pidfd, struct failure *why) {
@@ -86,6 +86,7 @@ int spawn_process(struct process *process, const struct spawn *spawn, int *pidfd
     pid_t pid = error ? -1 : fork_child(spawn, pidfd);
     if (pid == 0) {
         struct child_descriptors given = {plumbing.in[1], plumbing.out[1], plumbing.err[1], plumbing.control[1]};
+        if (spawn->spare) child_run_spare(spawn, &given);
         child_run(spawn, &given);
     }
     if (!error && pid < 0) error = -errno;

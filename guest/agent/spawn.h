@@ -7,6 +7,7 @@ struct spawn {
     const struct container *container;
     const message(Process) *process;
     const message(CreateContainerRequest) *create; // NULL for one more process in a running container
+    const message(CreateContainerRequest) *spare;  // instead: its surroundings are made, and a request for it will come
 };
 
 // What the child says over its control socket. When exec succeeds it says no more: the socket closes.
@@ -25,6 +26,9 @@ struct child_descriptors {
 
 // The stack of the child: everything from here to exec. Never returns.
 _Noreturn void child_run(const struct spawn *spawn, const struct child_descriptors *given);
+
+// Its part for a spare container: makes the surroundings, waits for a request, and goes on as above.
+_Noreturn void child_run_spare(const struct spawn *spawn, const struct child_descriptors *given);
 
 // Starts the child and opens its streams.
 int spawn_process(struct process *process, const struct spawn *spawn, int *pidfd, struct failure *why);

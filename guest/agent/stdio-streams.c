@@ -152,8 +152,12 @@ void stdio_streams_process_ended(struct stdio_streams *streams) {
     }
 }
 
-void stdio_streams_close(struct stdio_streams *streams) {
+void stdio_streams_close_input(struct stdio_streams *streams) {
     if (streams->in.watch.fd >= 0) input_close(&streams->in);
+}
+
+void stdio_streams_close(struct stdio_streams *streams) {
+    stdio_streams_close_input(streams);
     for (size_t i = 0; i < COUNT(streams->out); i++) {
         output_close(&streams->out[i]);
         ring_clear(&streams->out[i].ring);

@@ -41,6 +41,8 @@ void stdio_streams_init(struct stdio_streams *streams);
 int stdio_streams_open(struct stdio_streams *streams, int in, int out, int err);
 // The process is gone: takes what its pipes still hold, and no more.
 void stdio_streams_process_ended(struct stdio_streams *streams);
+// Closes stdin: the process has none.
+void stdio_streams_close_input(struct stdio_streams *streams);
 void stdio_streams_close(struct stdio_streams *streams);
 
 static inline uint64_t output_end(const struct output_stream *out) {

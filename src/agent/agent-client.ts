@@ -77,12 +77,15 @@ export class AgentClient {
    * Readies the guest for a snapshot and returns the nonce for its clones' first sessions.
    * The session is over then: this client accepts no other, so that the offer stays for the clones.
    */
-  async prepareSnapshot(options?: RequestOptions): Promise<Uint8Array> {
+  async prepareSnapshot(
+    request: RequestOf<'prepareSnapshot'> = {},
+    options?: RequestOptions,
+  ): Promise<Uint8Array> {
     const { session } = this.#rpc;
     session.stopAccepting();
     try {
       const what = 'prepare for a snapshot';
-      const { nonce } = await this.#call('prepareSnapshot', {}, what, slow(options));
+      const { nonce } = await this.#call('prepareSnapshot', request, what, slow(options));
       if (nonce.length === NONCE_BYTES) return Uint8Array.from(nonce);
     } catch (error) {
       session.resumeAccepting();

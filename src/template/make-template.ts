@@ -10,6 +10,7 @@ import { explainBootFailure } from './boot-failure.ts';
 import type { Guest } from './guest.ts';
 import { describeSandboxMachine, makeShareDirectory } from './machine.ts';
 import type { SizeClass } from './size-class.ts';
+import { describeSpareContainer } from './spare-container.ts';
 
 /** What the agent prints when nobody is connected and it rests (docs/protocol.md). */
 const WAITING_LINE = 'wardian-agent: waiting';
@@ -73,7 +74,7 @@ async function bringToRest(machine: VirtualMachine, signal: AbortSignal): Promis
     });
     try {
       await agent.ping({ timeoutMs: BOOT_TIMEOUT_MS, signal });
-      const nonce = await agent.prepareSnapshot({ signal });
+      const nonce = await agent.prepareSnapshot({ spare: describeSpareContainer() }, { signal });
       // It says that it waits once we have hung up; what it said before then does not count.
       const { size } = await stat(consolePath);
       agent.close();

@@ -3,6 +3,7 @@ import type { HypervisorDriver, MachineSnapshot } from '../hypervisor/driver.ts'
 import type { Guest } from './guest.ts';
 import { STANDARD_DEVICE_KINDS } from './machine.ts';
 import type { SizeClass } from './size-class.ts';
+import { describeSpareContainer } from './spare-container.ts';
 
 /** Raise it when what is saved, or how, changes. */
 const TEMPLATE_VERSION = 1;
@@ -24,6 +25,7 @@ export function computeGeneration(driver: HypervisorDriver, guest: Guest): strin
     driver.fingerprint,
     guest.fingerprint,
     STANDARD_DEVICE_KINDS,
+    describeSpareContainer(),
   ]);
 }
 
@@ -33,5 +35,8 @@ export function computeTemplateKey(generation: string, size: SizeClass): string 
 }
 
 function hash(ingredients: unknown): string {
-  return createHash('sha256').update(JSON.stringify(ingredients)).digest('hex');
+  const text = JSON.stringify(ingredients, (_, value: unknown) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  );
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -124,24 +124,31 @@ static message(Process) process_of(char *what, char *value) {
     return (message(Process)){.args = arguments, .args_count = value ? 3 : 2, .env = environment, .env_count = 2, .cwd = "/made/here"};
 }
 
+static message(Mount) mounts[] = {
+    {.destination = "/proc", .type = "proc", .source = "proc"},
+    {.destination = "/dev", .type = "tmpfs", .source = "tmpfs"},
+    {.destination = "/dev/pts", .type = "devpts", .source = "devpts", .data = "newinstance,ptmxmode=0666"},
+    {.destination = "/full", .type = "tmpfs", .source = "tmpfs", .copy_up = true},
+};
+static message(DeviceNode) device = {.path = "/dev/null", .type = S_IFCHR, .major = 1, .minor = 3, .mode = 0666};
+enum { PLAIN_MOUNTS = 3 }; // that need no image
+static const uint64_t NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
+static uint32_t created_pid;
+static bool hides_nothing;
+
 static uint32_t create(char *id, message(Process) process, bool read_only) {
     static message(Layer) layer = {.lun = 1, .type = "erofs"};
-    static message(Mount) mounts[] = {
-        {.destination = "/proc", .type = "proc", .source = "proc"},
-        {.destination = "/dev", .type = "tmpfs", .source = "tmpfs"},
-        {.destination = "/dev/pts", .type = "devpts", .source = "devpts", .data = "newinstance,ptmxmode=0666"},
-        {.destination = "/full", .type = "tmpfs", .source = "tmpfs", .copy_up = true},
-    };
-    static message(DeviceNode) device = {.path = "/dev/null", .type = S_IFCHR, .major = 1, .minor = 3, .mode = 0666};
     static message(InjectedFile) file = {.path = "/etc/injected", .content = {(const uint8_t *)"!", 1}, .mode = 0644};
     static char *masked[] = {"/secret", "/not/there"};
     message(CreateContainerRequest) request = {
         .id = id, .has_rootfs = true, .rootfs = {.layers = &layer, .layers_count = 1, .read_only = read_only},
-        .has_process = true, .process = process, .namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC,
+        .has_process = true, .process = process, .namespaces = NAMESPACES,
         .hostname = "glass", .mounts = mounts, .mounts_count = COUNT(mounts), .files = &file, .files_count = 1,
-        .devices = &device, .devices_count = 1, .masked_paths = masked, .masked_paths_count = COUNT(masked)};
+        .devices = &device, .devices_count = 1, .masked_paths = masked, .masked_paths_count = hides_nothing ? 0 : COUNT(masked)};
     message(CreateContainerResponse) response = {0};
-    return CALL("CreateContainer", CreateContainerRequest, CreateContainerResponse, &request, &response);
+    uint32_t code = CALL("CreateContainer", CreateContainerRequest, CreateContainerResponse, &request, &response);
+    created_pid = response.pid;
+    return code;
 }
 
 static uint32_t start(char *id) {
@@ -338,10 +345,10 @@ static void files_stay_inside(void) {
 static void nothing_is_left_behind(void) {
     char line[1024];
     snprintf(line, sizeof line, "/proc/%d/mountinfo", agent);
-    FILE *mounts = fopen(line, "r");
-    CHECK(mounts);
-    while (fgets(line, sizeof line, mounts)) CHECK(!strstr(line, root));
-    fclose(mounts);
+    FILE *table = fopen(line, "r");
+    CHECK(table);
+    while (fgets(line, sizeof line, table)) CHECK(!strstr(line, root));
+    fclose(table);
 }
 
 // Every request of the golden vectors, and what it has to lead to, each in a session of its own.
@@ -369,7 +376,8 @@ static void refuse_vector(const struct vector *vector) {
 }
 
 static void snapshot_gives_the_next_nonce(void) {
-    message(PrepareSnapshotRequest) request = {0};
+    message(PrepareSnapshotRequest) request = {.has_spare = true, .spare = {
+        .namespaces = NAMESPACES, .mounts = mounts, .mounts_count = PLAIN_MOUNTS, .devices = &device, .devices_count = 1}};
     message(PrepareSnapshotResponse) response = {0};
     uint8_t nonce[NONCE_SIZE];
     uint32_t stream = send_request("PrepareSnapshot", message_fields(PrepareSnapshotRequest), &request);
@@ -393,6 +401,39 @@ static void snapshot_gives_the_next_nonce(void) {
     message(PingResponse) pong = {0};
     CHECK(receive_response(stream, message_fields(PingResponse), &pong) == 0);
     pb_release(message_fields(PingResponse), &pong);
+}
+
+static void spare_container_is_used_once(void) {
+    char path[64];
+    unsigned spare = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", agent, agent);
+    FILE *children = fopen(path, "r");
+    CHECK(children && fscanf(children, "%u", &spare) == 1);
+    fclose(children);
+    struct streams *seen = run("hides", process_of("look", NULL), false);
+    CHECK(created_pid != spare && strstr(seen->out, "masked=1\n")); // it wants what the spare one has not
+    free(seen);
+    hides_nothing = true;
+    seen = run("spare", process_of("look", NULL), true);
+    check_context = seen->out;
+    CHECK(created_pid == spare);
+    CHECK(strstr(seen->out, "pid=1 uid=0 gid=0 host=glass cwd=/made/here\n") && strstr(seen->out, "\ndescriptors=1\noutside=0\nroot-writable=0\n"));
+    CHECK(strstr(seen->out, "\ninjected=1\ncopied-up=1\n") && seen->exit.code == 0);
+    free(seen);
+    seen = run("later", process_of("exit", "3"), false);
+    CHECK(created_pid != spare && seen->exit.code == 3);
+    free(seen);
+    check_context = "";
+    hides_nothing = false;
+}
+
+static void spare_container_needs_no_image(void) {
+    static char *hidden = "/secret";
+    message(PrepareSnapshotRequest) request = {.has_spare = true, .spare = {
+        .namespaces = NAMESPACES, .mounts = mounts, .mounts_count = PLAIN_MOUNTS, .masked_paths = &hidden, .masked_paths_count = 1}};
+    CHECK(CALL("PrepareSnapshot", PrepareSnapshotRequest, PrepareSnapshotResponse, &request, NULL) == STATUS_INVALID_ARGUMENT);
+    request.spare = (message(CreateContainerRequest)){.namespaces = NAMESPACES, .mounts = mounts, .mounts_count = COUNT(mounts)};
+    CHECK(CALL("PrepareSnapshot", PrepareSnapshotRequest, PrepareSnapshotResponse, &request, NULL) == STATUS_INVALID_ARGUMENT);
 }
 
 // ---- the stage
@@ -480,7 +521,9 @@ int main(void) {
     output_survives_hosts();
     nothing_is_left_behind();
     vectors_visit(refuse_vector);
+    spare_container_needs_no_image();
     snapshot_gives_the_next_nonce();
+    spare_container_is_used_once();
     agent_ends_when_told();
     puts("blackbox: ok");
     return 0;
