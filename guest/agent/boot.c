@@ -2,6 +2,7 @@
 
 #include "base.h"
 #include "interfaces.h"
+#include "personalize.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,12 +66,20 @@ static void load_modules(void) {
     fclose(list);
 }
 
+// One queue and no seeks: sorting requests only costs.
+static void choose_disk_scheduler(void) {
+    AUTO_CLOSE int fd = open("/sys/block/vda/queue/scheduler", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "none", 4) < 0) log_line("cannot choose the disk's scheduler: %s", strerror(errno));
+}
+
 void boot(void) {
     stand_on_a_mount();
     mount_systems();
     open_console();
     load_modules();
+    choose_disk_scheduler();
     interfaces_open();
+    personalize_open();
     int error = interfaces_bring_up_loopback();
     if (error) log_line("cannot bring up lo: %s", strerror(-error));
 }

@@ -15,13 +15,19 @@ enum { ENTROPY_MIN_BYTES = 32, ENTROPY_MAX_BYTES = 512, MAC_SIZE = 6, INTERFACES
 #define RNDRESEEDCRNG _IO('R', 0x07)
 #endif
 
+// Opened before the snapshot: in a clone the way to the device would cost more than what is done there.
+static int random_device = -1;
+
+void personalize_open(void) {
+    random_device = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+}
+
 // Mixed in and credited, then used at once: without the second step the generator would go on as in every other clone.
 static int seed(struct span entropy) {
     // The kernel's struct rand_pool_info: credited bits, bytes, then the bytes themselves.
     struct { int bits, size; uint8_t bytes[ENTROPY_MAX_BYTES]; } pool = {(int)entropy.size * 8, (int)entropy.size, {0}};
     memcpy(pool.bytes, entropy.data, entropy.size);
-    AUTO_CLOSE int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
-    int error = fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0 ? -errno : 0;
+    int error = ioctl(random_device, RNDADDENTROPY, &pool) < 0 || ioctl(random_device, RNDRESEEDCRNG) < 0 ? -errno : 0;
     explicit_bzero(&pool, sizeof pool);
     return error;
 }

@@ -4,4 +4,6 @@
 #include "base.h"
 #include "messages.h"
 
+// Before the first call.
+void personalize_open(void);
 int personalize(const message(PersonalizeRequest) *request, struct failure *why);

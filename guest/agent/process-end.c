@@ -3,6 +3,7 @@
 #include "cgroup.h"
 #include "container.h"
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -31,7 +32,8 @@ void process_ended(pid_t pid, int status) {
     keep_status(process, status);
     close_and_forget(&process->terminal_fd);
     bool is_first = process == process->container->processes;
-    if (is_first) container_kill(process->container);
+    // With a PID namespace the kernel has ended the others before the first could be reaped.
+    if (is_first && !(process->container->namespaces & CLONE_NEWPID)) container_kill(process->container);
     stdio_streams_process_ended(&process->stdio);
 }
 
