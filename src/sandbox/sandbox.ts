@@ -236,10 +236,12 @@ export class Sandbox {
     if (report.sandboxFailure !== undefined) this.state.error ||= report.sandboxFailure;
     delete this.state.machine;
     this.#agent.close();
-    await Promise.all([this.#machine.kill(), this.log?.close()]);
     for (const io of this.#execs.values()) io.end(report);
     this.state.execs = [];
+    // Written down before the machine goes, which alone knows the exit code if we are killed in between.
+    await this.log?.close();
     await this.#save().catch(() => {}); // its folder may be removed already: nobody will ask
+    await this.#machine.kill();
     await rm(path.join(this.directory, 'machine'), { recursive: true, force: true });
     return report;
   }

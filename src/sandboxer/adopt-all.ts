@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { killProcessesNaming } from '../host/process-sweep.ts';
 import { adoptSandbox } from '../sandbox/adopt-sandbox.ts';
+import { OWNER_GRACE_MS } from '../sandbox/sandbox.ts';
 import {
   readSandboxState,
   type SandboxState,
@@ -9,6 +12,7 @@ import {
 } from '../sandbox/sandbox-state.ts';
 import type { SandboxServices } from '../sandbox/start-sandbox.ts';
 import { WardianError } from '../util/errors.ts';
+import type { ContainerEntry } from './container-registry.ts';
 import { getRequest } from './describe-container.ts';
 import type { Sandboxer } from './sandboxer.ts';
 
@@ -76,9 +80,25 @@ async function keepEnded(
   state: SandboxState,
   directory: string,
 ): Promise<void> {
-  const entry = { state, directory, sandbox: undefined, done: Promise.resolve() };
+  const machineDirectory = path.join(directory, 'machine');
+  if (existsSync(machineDirectory)) {
+    // Its sandboxer was killed between writing down the end and ending the machine.
+    await killProcessesNaming(machineDirectory);
+    await rm(machineDirectory, { recursive: true, force: true });
+  }
+  if (!getRequest(state).autoRemove) {
+    sandboxer.registry.add({ state, directory, sandbox: undefined, done: Promise.resolve() });
+    return;
+  }
+  let claim = (): void => {};
+  const claimed = new Promise<void>((resolve) => {
+    claim = resolve;
+  });
+  const patience = state.owned ? delay(OWNER_GRACE_MS, undefined, { ref: false }) : undefined;
+  const done = Promise.race([claimed, patience]).then(() => sandboxer.deleteEntry(entry));
+  const entry: ContainerEntry = { state, directory, sandbox: undefined, done, claim };
   sandboxer.registry.add(entry);
-  if (getRequest(state).autoRemove) await sandboxer.deleteEntry(entry);
+  if (!state.owned) await done;
 }
 
 async function markLost(state: SandboxState, directory: string, error: unknown): Promise<void> {

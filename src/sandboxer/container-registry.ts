@@ -12,6 +12,8 @@ export interface ContainerEntry {
   readonly sandbox: Sandbox | undefined;
   /** Fulfilled when the container is over and, with --rm, removed. */
   readonly done: Promise<void>;
+  /** Tells that the owner of one that ended under an earlier sandboxer has come for its exit code. */
+  readonly claim?: () => void;
 }
 
 /** A process to which clients can be joined. */

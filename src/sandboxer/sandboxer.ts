@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { checkHostMemory } from '../host/host-memory.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { OWNER_GRACE_MS, type Sandbox } from '../sandbox/sandbox.ts';
@@ -32,6 +33,7 @@ import { findImage } from './requests/find-image.ts';
 import { planContainer } from './requests/plan-container.ts';
 import { planExec } from './requests/plan-exec.ts';
 import { attachClient } from './streams/attach.ts';
+import { attachEnded, findEnded } from './streams/attach-ended.ts';
 import { followLogs } from './streams/follow-logs.ts';
 
 export interface SandboxerOptions {
@@ -92,6 +94,11 @@ export class Sandboxer {
 
   /** Joins a client to a process until that ends, or the client goes. */
   async attach(request: AttachRequest, stream: ServerStream): Promise<ExitReport> {
+    const ended = findEnded(this.registry, request);
+    if (ended !== undefined) {
+      const logPath = this.getLogPath(ended.state.id);
+      return await attachEnded(ended, { ...request, logPath }, stream);
+    }
     const process = await this.#findProcess(request, stream);
     const end = await attachClient(process.io, request, stream);
     if (end.kind === 'exited') {
@@ -214,6 +221,9 @@ export class Sandboxer {
 
   async #afterEnd(sandbox: Sandbox): Promise<void> {
     if (!getRequest(sandbox.state).autoRemove) return;
+    // The client of one that ended before it came back, after the death of a sandboxer, wants its output and code.
+    if (sandbox.state.owned)
+      await Promise.race([sandbox.io.claimed, delay(OWNER_GRACE_MS, undefined, { ref: false })]);
     const entry = this.registry.entries.find((known) => known.sandbox === sandbox);
     if (entry !== undefined) await this.deleteEntry(entry);
   }
@@ -225,7 +235,8 @@ export class Sandboxer {
     if (request.execId !== undefined) {
       return this.#toAttachableExec(getRunning(entry), request.execId);
     }
-    if (request.owner && typeof request.from === 'object') return this.#toAttachable(entry);
+    // The owner gets what was kept for it, though the process may have ended before it came back.
+    if (request.owner && request.from !== 'now') return this.#toAttachable(entry);
     getRunning(entry);
     return this.#toAttachable(entry);
   }
