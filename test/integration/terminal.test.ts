@@ -86,3 +86,13 @@ test('the client leaves the terminal as it was', async () => {
   await terminal.waitFor(/same\r\n/);
   assert.equal(await terminal.closed, 0);
 });
+
+test('-t without -i shows lines as they are, and leaves the terminal as it was', async () => {
+  const terminal = new PseudoTerminal(
+    `before=$(stty -g); '${process.execPath}' '${CLI}' run --rm -t busybox echo plain | cat -A; ` +
+      `'${process.execPath}' '${CLI}' run --rm -t busybox echo shown; test "$before" = "$(stty -g)" && echo same`,
+    host.environment,
+  );
+  await terminal.waitFor(/shown\r\nsame\r\n/);
+  assert.equal(await terminal.closed, 0);
+});
