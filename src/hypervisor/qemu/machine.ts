@@ -57,7 +57,8 @@ export class QemuMachine implements VirtualMachine {
   /** Loads a clone's state and lets it run. The commands leave now; a failure ends the machine and is its reason. */
   restore(): void {
     loadState(this.#monitor).catch((error: Error) => {
-      this.#failure = error.message;
+      // A monitor that is closed belongs to a QEMU that has ended: its end says why, and this only that.
+      if (!this.#monitor.isClosed) this.#failure = error.message;
       this.#process.kill();
     });
   }

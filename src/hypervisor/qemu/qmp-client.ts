@@ -50,6 +50,11 @@ export class QmpClient {
     this.execute('qmp_capabilities').catch(() => {}); // whoever issues the next command learns of it
   }
 
+  /** True once nothing more can come; every command that was under way has failed. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** True once QEMU itself, and not merely its socket, was there. */
   get greeted(): boolean {
     return this.#greeted;
