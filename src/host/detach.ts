@@ -41,18 +41,22 @@ export async function startDetached(
       env: { ...program.environment },
       stdio: ['ignore', log, log, 'pipe'],
     });
+    let abort = (): void => {};
     const failed = new Promise<never>((_resolve, reject) => {
       child.once('error', reject);
-      signal.addEventListener('abort', () => {
+      abort = () => {
         child.kill('SIGKILL');
         reject(signal.reason);
-      });
+      };
+      signal.addEventListener('abort', abort, { once: true });
     });
     child.unref();
     const ready = child.stdio[READY_DESCRIPTOR] as Readable;
     try {
       return await Promise.race([readLine(ready), failed]);
     } finally {
+      // The signal may be a timeout for the start: what has started is not to be killed by it.
+      signal.removeEventListener('abort', abort);
       failed.catch(() => {}); // Settled too late to matter: the line is there.
       ready.destroy();
     }
