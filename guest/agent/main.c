@@ -1,16 +1,16 @@
 // The agent: PID 1 of a sandbox's guest. It makes containers as the host asks, moves their bytes, and keeps what the
 // host has not yet acknowledged. See docs/protocol.md.
 
-#include "base.h"
-#include "boot.h"
-#include "cgroup.h"
-#include "channel.h"
-#include "loop.h"
-#include "reap.h"
-#include "session.h"
-#include "settings.h"
-#include "shutdown.h"
-#include "stdio-calls.h"
+#include "base/base.h"
+#include "base/loop.h"
+#include "base/settings.h"
+#include "container/cgroup.h"
+#include "process/stdio-calls.h"
+#include "protocol/channel.h"
+#include "protocol/session.h"
+#include "service/shutdown.h"
+#include "system/boot.h"
+#include "system/reap.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // The agent as a host sees it: started under a folder of the test's own, driven over a socket.
 
-#include "../marker.h"
+#include "protocol/marker.h"
 #include "support.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // Paths of a container, against links that try to lead out: what is opened or made must lie inside the root.
 
-#include "../base.h"
-#include "../path.h"
+#include "base/base.h"
+#include "rootfs/path.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -1,9 +1,9 @@
 // Whatever comes over the channel: markers, frames in pieces, and the requests of every method.
 
-#include "../base.h"
-#include "../frame.h"
-#include "../marker.h"
-#include "../methods.h"
+#include "base/base.h"
+#include "protocol/frame.h"
+#include "protocol/marker.h"
+#include "service/methods.h"
 
 #include <pb_decode.h>
 

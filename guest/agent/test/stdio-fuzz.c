@@ -1,7 +1,7 @@
 // Offsets that a host makes up: the streams of a process must keep to their bounds, and lose or double no byte.
 
-#include "../base.h"
-#include "../stdio-streams.h"
+#include "base/base.h"
+#include "state/stdio-streams.h"
 
 #include <fcntl.h>
 #include <string.h>

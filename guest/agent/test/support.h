@@ -1,9 +1,9 @@
 // What tests need: checks that say where, golden vectors, and a host's side of the protocol.
 #pragma once
 
-#include "../base.h"
-#include "../frame.h"
-#include "../messages.h"
+#include "base/base.h"
+#include "base/messages.h"
+#include "protocol/frame.h"
 
 // Said with a check that fails: what was looked at.
 extern const char *check_context;

@@ -1,7 +1,7 @@
 // Rings, markers and frame readers: pure functions, fed in pieces of every size.
 
-#include "../marker.h"
-#include "../ring.h"
+#include "protocol/marker.h"
+#include "state/ring.h"
 #include "support.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 // The golden vectors: what the agent reads it must read so, what it writes it must write so, what is refused is refused.
 
-#include "../marker.h"
-#include "../methods.h"
+#include "protocol/marker.h"
+#include "service/methods.h"
 #include "support.h"
 
 #include <pb_decode.h>

@@ -1,0 +1,71 @@
+// What the agent knows: containers and their processes.
+#pragma once
+
+#include "base/base.h"
+#include "base/messages.h"
+#include "state/stdio-streams.h"
+
+#include <sys/types.h>
+
+enum { ID_LIMIT = 128, LAYERS_LIMIT = 64, CONTAINERS_LIMIT = 256, PROCESSES_LIMIT = 1024 };
+
+struct container;
+
+struct process {
+    struct process *next;
+    struct container *container;
+    char exec_id[ID_LIMIT + 1]; // "" for the container's first process
+    pid_t pid;
+    int control_fd; // to the child until it has called exec; -1 afterwards
+    bool started, exited;
+    uint32_t exit_code, exit_signal;
+    bool out_of_memory;
+    uint64_t exit_realtime_nanoseconds;
+    int terminal_fd; // master side, or -1
+    struct stdio_streams stdio;
+};
+
+struct container {
+    struct container *next;
+    char id[ID_LIMIT + 1];
+    uint64_t namespaces;
+    int root_fd;   // the root directory, O_PATH: outlives the first process
+    int pidfd;     // of the first process, whose namespaces an exec joins
+    int cgroup_fd; // directory, or -1 where there are no cgroups
+    char cgroup_name[ID_LIMIT + 1];
+    uint32_t luns[LAYERS_LIMIT];
+    size_t lun_count;
+    struct process *processes; // the first is the container's own
+};
+
+extern struct container *containers;
+
+// Look-ups that fail with STATUS_NOT_FOUND, in words.
+struct container *container_find(const char *id, struct failure *why);
+struct process *process_find(const char *container_id, const char *exec_id, struct failure *why);
+struct process *process_find_by_pid(pid_t pid);
+
+int container_check_namespaces(uint64_t namespaces, struct failure *why);
+// A container that nobody can find yet, and a process of one; NULL when there is no memory.
+struct container *container_new(const char *id, uint64_t namespaces);
+struct process *container_add_process(struct container *container, const char *exec_id);
+// Waits until the first process stands before its exec, or says why it does not.
+int container_await_ready(struct process *process, struct failure *why);
+
+// Builds the container up to the point just before exec.
+// `encoded` is the same request as it came.
+int container_create(const message(CreateContainerRequest) *request, struct span encoded, uint32_t *pid, struct failure *why);
+// Lets a created process call exec. A command that cannot be run is an answer: exec_errno and its message.
+int container_start(struct container *container, message(StartResponse) *response, struct failure *why);
+int container_exec(const message(ExecRequest) *request, message(StartResponse) *response, struct failure *why);
+int container_signal(struct process *process, uint32_t signal, bool all, struct failure *why);
+int container_delete_process(struct process *process, struct failure *why);
+// Kills what is left, waits for its end, unmounts and forgets.
+int container_delete(struct container *container, struct failure *why);
+void container_kill(struct container *container);
+bool container_any_running(void);
+
+// A child was reaped; `status` is waitpid's.
+void process_ended(pid_t pid, int status);
+// What hosts are told about the end of a process.
+message(ExitStatus) process_exit_status(const struct process *process);

@@ -1,8 +1,0 @@
-// Device nodes of a container, and the links that a /dev of its own needs.
-#pragma once
-
-#include "base.h"
-#include "messages.h"
-
-int devices_make(int root, const message(DeviceNode) *nodes, size_t count, struct failure *why);
-int devices_make_links(int root, struct failure *why);

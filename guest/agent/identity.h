@@ -1,7 +1,0 @@
-// Who a process is and what it may: limits, users, capabilities, seccomp. For the child, just before exec.
-#pragma once
-
-#include "base.h"
-#include "messages.h"
-
-int identity_assume(const message(Process) *process, struct failure *why);

@@ -1,9 +1,0 @@
-// What makes a clone somebody else.
-#pragma once
-
-#include "base.h"
-#include "messages.h"
-
-// Before the first call.
-void personalize_open(void);
-int personalize(const message(PersonalizeRequest) *request, struct failure *why);

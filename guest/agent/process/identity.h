@@ -1,0 +1,7 @@
+// Who a process is and what it may: limits, users, capabilities, seccomp. For the child, just before exec.
+#pragma once
+
+#include "base/base.h"
+#include "base/messages.h"
+
+int identity_assume(const message(Process) *process, struct failure *why);

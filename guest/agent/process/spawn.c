@@ -1,0 +1,145 @@
+#include "process/spawn.h"
+
+#include "base/loop.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+// Mounting may have to wait for the host's disk; a child that says nothing for this long is killed.
+enum { REPORT_TIMEOUT_MS = 30 * 1000 };
+
+// [0] is the agent's end, which never blocks; [1] the child's.
+static int make_pipe(int ends[2], bool agent_reads) {
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) < 0) return -errno;
+    ends[0] = agent_reads ? pair[0] : pair[1];
+    ends[1] = agent_reads ? pair[1] : pair[0];
+    return fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+struct plumbing {
+    int in[2], out[2], err[2], control[2];
+};
+
+static void close_end(struct plumbing *plumbing, int end) {
+    close_and_forget(&plumbing->in[end]);
+    close_and_forget(&plumbing->out[end]);
+    close_and_forget(&plumbing->err[end]);
+    close_and_forget(&plumbing->control[end]);
+}
+
+static int open_plumbing(struct plumbing *plumbing, const message(Process) *process) {
+    memset(plumbing, -1, sizeof *plumbing);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, plumbing->control) < 0) return -errno;
+    if (process->terminal) return 0;
+    int error = make_pipe(plumbing->out, true);
+    if (!error) error = make_pipe(plumbing->err, true);
+    if (!error && process->stdin) error = make_pipe(plumbing->in, false);
+    if (!error && !process->stdin) {
+        plumbing->in[1] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (plumbing->in[1] < 0) error = -errno;
+    }
+    return error;
+}
+
+static pid_t fork_into(const struct container *container, uint64_t namespaces, int *pidfd) {
+    struct clone_args arguments = {.flags = namespaces, .exit_signal = SIGCHLD};
+    if (pidfd) {
+        arguments.flags |= CLONE_PIDFD;
+        arguments.pidfd = (uintptr_t)pidfd;
+    }
+    if (container->cgroup_fd >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)container->cgroup_fd;
+    }
+    return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+}
+
+// A child is born into the PID namespace that its parent has chosen for children; the agent then chooses its own again.
+static pid_t fork_beside(const struct container *container) {
+    static int own_namespace = -1;
+    if (!(container->namespaces & CLONE_NEWPID)) return fork_into(container, 0, NULL);
+    if (own_namespace < 0) own_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+    if (own_namespace < 0 || setns(container->pidfd, CLONE_NEWPID) < 0) return -1;
+    pid_t pid = fork_into(container, 0, NULL);
+    if (pid == 0) return 0;
+    int error = errno;
+    setns(own_namespace, CLONE_NEWPID);
+    errno = error;
+    return pid;
+}
+
+static pid_t fork_child(const struct spawn *spawn, int *pidfd) {
+    uint64_t by_clone = spawn->container->namespaces & ~(uint64_t)CLONE_NEWCGROUP;
+    return spawn->create || spawn->spare ? fork_into(spawn->container, by_clone, pidfd) : fork_beside(spawn->container);
+}
+
+int spawn_process(struct process *process, const struct spawn *spawn, int *pidfd, struct failure *why) {
+    struct plumbing plumbing;
+    int error = open_plumbing(&plumbing, spawn->process);
+    pid_t pid = error ? -1 : fork_child(spawn, pidfd);
+    if (pid == 0) {
+        struct child_descriptors given = {plumbing.in[1], plumbing.out[1], plumbing.err[1], plumbing.control[1]};
+        if (spawn->spare) child_run_spare(spawn, &given);
+        child_run(spawn, &given);
+    }
+    if (!error && pid < 0) error = -errno;
+    close_end(&plumbing, 1);
+    if (!error) {
+        process->pid = pid;
+        process->control_fd = plumbing.control[0];
+        plumbing.control[0] = -1;
+        error = stdio_streams_open(&process->stdio, plumbing.in[0], plumbing.out[0], plumbing.err[0]);
+        plumbing.in[0] = plumbing.out[0] = plumbing.err[0] = -1; // the streams'
+    }
+    close_end(&plumbing, 0);
+    return error ? fail_errno(why, error, "cannot start a process") : 0;
+}
+
+int spawn_release(struct process *process) {
+    return send(process->control_fd, "", 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int received_descriptor(struct msghdr *header) {
+    int fd = -1;
+    struct cmsghdr *rights = CMSG_FIRSTHDR(header);
+    if (rights && rights->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    return fd;
+}
+
+// One descriptor to read and one to write, because each is watched for itself.
+static int adopt_terminal(struct process *process, int master) {
+    int in = fcntl(master, F_DUPFD_CLOEXEC, 0);
+    if (in < 0) {
+        int error = -errno;
+        close(master);
+        return error;
+    }
+    process->terminal_fd = fcntl(master, F_DUPFD_CLOEXEC, 0);
+    return stdio_streams_open(&process->stdio, in, master, -1);
+}
+
+int spawn_await(struct process *process, struct report *report) {
+    struct iovec data = {report, sizeof *report};
+    union { struct cmsghdr header; char bytes[CMSG_SPACE(sizeof(int))]; } control = {0};
+    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
+    struct pollfd state = {.fd = process->control_fd, .events = POLLIN};
+    int ready;
+    do ready = poll(&state, 1, REPORT_TIMEOUT_MS);
+    while (ready < 0 && errno == EINTR);
+    if (ready <= 0) return ready < 0 ? -errno : -ETIMEDOUT;
+    ssize_t count = recvmsg(process->control_fd, &header, MSG_CMSG_CLOEXEC);
+    if (count < 0) return errno == ECONNRESET ? 0 : -errno;
+    if (count == 0) return 0;
+    if (count != sizeof *report) return -EPROTO;
+    report->failure.message[FAILURE_MESSAGE_SIZE - 1] = '\0';
+    int master = received_descriptor(&header);
+    int error = master < 0 ? 0 : adopt_terminal(process, master);
+    return error ? error : 1;
+}

@@ -1,0 +1,57 @@
+#include "rootfs/devices.h"
+
+#include "rootfs/path.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static int make_node(int parent, const char *name, const message(DeviceNode) *node) {
+    dev_t device = makedev(node->major, node->minor);
+    mode_t mode = node->mode & 07777;
+    if (node->type != S_IFCHR && node->type != S_IFBLK && node->type != S_IFIFO) return -EINVAL;
+    if (mknodat(parent, name, node->type | mode, device) < 0) {
+        struct stat status;
+        if (errno != EEXIST || fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+        if ((status.st_mode & S_IFMT) != node->type || status.st_rdev != device) return -EEXIST;
+    }
+    if ((node->uid || node->gid) && fchownat(parent, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    return 0;
+}
+
+int devices_make(int root, const message(DeviceNode) *nodes, size_t count, struct failure *why) {
+    AUTO_CLOSE int parent = -1;
+    const char *previous = "";
+    size_t previous_length = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *path = text_or_empty(nodes[i].path), *slash = strrchr(path, '/');
+        const char *name = slash ? slash + 1 : path;
+        size_t length = (size_t)(name - path);
+        // Nodes of one directory mostly come together.
+        if (parent < 0 || length != previous_length || strncmp(path, previous, length) != 0) {
+            close_and_forget(&parent);
+            parent = path_make_parent(root, path, &name);
+            previous = path;
+            previous_length = length;
+        }
+        int error = parent < 0 ? parent : make_node(parent, name, &nodes[i]);
+        if (error) return fail_errno(why, error, "cannot make the device %.80s", path);
+    }
+    return 0;
+}
+
+int devices_make_links(int root, struct failure *why) {
+    static const char *const links[][2] = {
+        {"pts/ptmx", "ptmx"},           {"/proc/self/fd", "fd"},        {"/proc/self/fd/0", "stdin"},
+        {"/proc/self/fd/1", "stdout"},  {"/proc/self/fd/2", "stderr"},
+    };
+    AUTO_CLOSE int dev = path_open(root, "/dev", O_PATH | O_DIRECTORY, 0);
+    if (dev < 0) return fail_errno(why, dev, "cannot open /dev");
+    for (size_t i = 0; i < COUNT(links); i++) {
+        if (symlinkat(links[i][0], dev, links[i][1]) < 0 && errno != EEXIST) {
+            return fail_errno(why, errno, "cannot make /dev/%s", links[i][1]);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,168 @@
+#include "rootfs/rootfs.h"
+
+#include "base/settings.h"
+#include "rootfs/devices.h"
+#include "rootfs/mounts.h"
+#include "rootfs/path.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+// The kernel takes mount options of less than a page.
+enum { OVERLAY_OPTIONS_SIZE = 4096 };
+
+// The directory that takes the writes lends the merged root its owner and mode, so it has the image's.
+static int make_upper(const char *upper, const char *work, uint32_t top_lun) {
+    char top[256];
+    struct stat status;
+    snprintf(top, sizeof top, "%s/layers/%u", settings.run_dir, top_lun);
+    if (stat(top, &status) < 0) return -errno;
+    if (mkdir(upper, status.st_mode & 07777) < 0 || mkdir(work, 0700) < 0) return -errno;
+    if ((status.st_uid || status.st_gid) && chown(upper, status.st_uid, status.st_gid) < 0) return -errno;
+    return 0;
+}
+
+int rootfs_mount_scratch(struct failure *why) {
+    char scratch[256];
+    snprintf(scratch, sizeof scratch, "%s/scratch", settings.run_dir);
+    if (mount("tmpfs", scratch, "tmpfs", MS_NODEV | MS_NOSUID, "mode=700") < 0) return fail_errno(why, errno, "cannot mount a tmpfs");
+    return 0;
+}
+
+static int limit_scratch(const char *scratch, uint64_t size_bytes) {
+    char options[64];
+    if (!size_bytes) return 0;
+    snprintf(options, sizeof options, "size=%llu", (unsigned long long)size_bytes);
+    return mount(NULL, scratch, NULL, MS_REMOUNT | MS_NODEV | MS_NOSUID, options) < 0 ? -errno : 0;
+}
+
+static int overlay_options(char *options, const message(Rootfs) *rootfs, const char *upper, const char *work) {
+    size_t length = 0;
+    for (size_t i = 0; i < rootfs->layers_count && length < OVERLAY_OPTIONS_SIZE; i++) {
+        length += (size_t)snprintf(options + length, OVERLAY_OPTIONS_SIZE - length, "%s%s/layers/%u",
+                                   i ? ":" : "lowerdir=", settings.run_dir, rootfs->layers[i].lun);
+    }
+    if (length >= OVERLAY_OPTIONS_SIZE) return -E2BIG;
+    length += (size_t)snprintf(options + length, OVERLAY_OPTIONS_SIZE - length, ",upperdir=%s,workdir=%s", upper, work);
+    return length >= OVERLAY_OPTIONS_SIZE ? -E2BIG : 0;
+}
+
+int rootfs_mount(const message(Rootfs) *rootfs, int *root, struct failure *why) {
+    char scratch[256], upper[272], work[272], merged[256], options[OVERLAY_OPTIONS_SIZE];
+    snprintf(scratch, sizeof scratch, "%s/scratch", settings.run_dir);
+    snprintf(merged, sizeof merged, "%s/root", settings.run_dir);
+    snprintf(upper, sizeof upper, "%s/upper", scratch);
+    snprintf(work, sizeof work, "%s/work", scratch);
+    int error = limit_scratch(scratch, rootfs->writable_bytes);
+    if (!error) error = make_upper(upper, work, rootfs->layers[0].lun);
+    if (!error) error = overlay_options(options, rootfs, upper, work);
+    if (!error && mount("overlay", merged, "overlay", 0, options) < 0) error = -errno;
+    if (error) return fail_errno(why, error, "cannot make the root file system");
+    *root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *root < 0 ? fail_errno(why, errno, "cannot open the root file system") : 0;
+}
+
+static int write_all(int fd, struct span content) {
+    for (size_t done = 0; done < content.size;) {
+        ssize_t count = write(fd, content.data + done, content.size - done);
+        if (count < 0 && errno != EINTR) return -errno;
+        if (count > 0) done += (size_t)count;
+    }
+    return 0;
+}
+
+static int write_file(int root, const message(InjectedFile) *file) {
+    const char *name, *path = text_or_empty(file->path);
+    AUTO_CLOSE int parent = path_make_parent(root, path, &name);
+    if (parent < 0) return parent;
+    AUTO_CLOSE int fd = path_open(root, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (fd < 0) return fd;
+    int error = write_all(fd, file->content);
+    if (!error && fchown(fd, file->uid, file->gid) < 0) error = -errno;
+    if (!error && fchmod(fd, file->mode & 07777) < 0) error = -errno;
+    return error;
+}
+
+static bool has_own_dev(const message(CreateContainerRequest) *request) {
+    for (size_t i = 0; i < request->mounts_count; i++) {
+        if (strcmp(text_or_empty(request->mounts[i].destination), "/dev") == 0) {
+            return strcmp(text_or_empty(request->mounts[i].type), "tmpfs") == 0;
+        }
+    }
+    return false;
+}
+
+static int make_working_directory(int root, const char *cwd, struct failure *why) {
+    int fd = path_make_directory(root, cwd, 0755);
+    if (fd < 0) return fail_errno(why, fd, "cannot make the working directory %.80s", cwd);
+    close(fd);
+    return 0;
+}
+
+int rootfs_mount_from(int root, const message(CreateContainerRequest) *request, size_t first, struct failure *why) {
+    int error = 0;
+    for (size_t i = first; !error && i < request->mounts_count; i++) error = mounts_apply(root, &request->mounts[i], why);
+    return error;
+}
+
+int rootfs_surround(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = rootfs_mount_from(root, request, 0, why);
+    if (!error && has_own_dev(request)) error = devices_make_links(root, why);
+    if (!error) error = devices_make(root, request->devices, request->devices_count, why);
+    return error;
+}
+
+static bool is_inside_another(const message(CreateContainerRequest) *request, const char *path) {
+    for (size_t i = 0; i < request->mounts_count; i++) {
+        if (path_is_below(path, request->mounts[i].destination)) return true;
+    }
+    return false;
+}
+
+// A mount brings along what is mounted inside it.
+int rootfs_take_surroundings(int root, int from, const message(CreateContainerRequest) *spare, struct failure *why) {
+    int error = 0;
+    for (size_t i = 0; !error && i < spare->mounts_count; i++) {
+        const char *path = spare->mounts[i].destination;
+        if (!is_inside_another(spare, path)) error = mounts_move(root, from, path, why);
+    }
+    return error;
+}
+
+int rootfs_furnish(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = 0;
+    for (size_t i = 0; !error && i < request->files_count; i++) {
+        error = write_file(root, &request->files[i]);
+        if (error) fail_errno(why, error, "cannot write %.80s", text_or_empty(request->files[i].path));
+    }
+    const char *cwd = text_or_empty(request->process.cwd);
+    if (!error && cwd[0] && strcmp(cwd, "/") != 0) error = make_working_directory(root, cwd, why);
+    return error;
+}
+
+int rootfs_hide(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = 0;
+    for (size_t i = 0; !error && i < request->readonly_paths_count; i++) {
+        error = mounts_make_read_only(root, request->readonly_paths[i], why);
+    }
+    for (size_t i = 0; !error && i < request->masked_paths_count; i++) {
+        error = mounts_mask(root, request->masked_paths[i], why);
+    }
+    return error;
+}
+
+// The old root is put on top of the new one and taken away at once: nothing of the guest stays within reach.
+int rootfs_enter(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ? -errno : 0;
+    if (!error && chdir("/") < 0) error = -errno;
+    if (!error && request->rootfs.read_only) {
+        error = mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0 ? -errno : 0;
+    }
+    if (!error && request->rootfs_propagation) {
+        error = mount(NULL, "/", NULL, request->rootfs_propagation, NULL) < 0 ? -errno : 0;
+    }
+    return error ? fail_errno(why, error, "cannot enter the root file system") : 0;
+}

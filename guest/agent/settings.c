@@ -1,3 +1,0 @@
-#include "settings.h"
-
-struct settings settings = {.run_dir = "/run/wardian", .cgroup_dir = "/sys/fs/cgroup/containers"};
