@@ -1,0 +1,7 @@
+// The topics, in the order in which they are tested; all of them talk to one agent.
+#pragma once
+
+void test_containers(void);
+void test_hosts(void);
+// From here on the agent is that of a clone.
+void test_spare(void);
