@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { checkAgentRooms } from './check/agent-rooms.ts';
 import { findCircles } from './check/circles.ts';
 import { findLongParameterLists } from './check/parameters.ts';
 
@@ -18,6 +19,9 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Folders that only their own room may import: drivers stay behind their interface. */
 const PRIVATE_FOLDERS = ['hypervisor/qemu'];
 
+/** The guest's C, which has rooms of its own. */
+const AGENT = 'guest/agent';
+
 /** CONTRIBUTING.md: "never passes". */
 const MOST_LINES = 500;
 
@@ -33,6 +37,14 @@ const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
 export function checkSources(source: string): string[] {
   const files = listSources(source);
   return [...files.flatMap((file) => checkFile(source, file)), ...checkCircles(source, files)];
+}
+
+/** The same for the whole checkout, with paths below `root`. */
+export function checkCheckout(root: string): string[] {
+  return [
+    ...checkSources(path.join(root, 'src')).map((breach) => `src/${breach}`),
+    ...checkAgentRooms(path.join(root, AGENT)).map((breach) => `${AGENT}/${breach}`),
+  ];
 }
 
 /** Files that import each other can only be understood together. What is imported when it is called for does not count. */
@@ -125,7 +137,7 @@ function isTest(file: string): boolean {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const breaches = checkSources(path.resolve(import.meta.dirname, '../src'));
-  for (const breach of breaches) console.error(`src/${breach}`);
+  const breaches = checkCheckout(path.resolve(import.meta.dirname, '..'));
+  for (const breach of breaches) console.error(breach);
   process.exitCode = breaches.length === 0 ? 0 : 1;
 }

@@ -5,9 +5,11 @@
 #include "base/loop.h"
 #include "base/settings.h"
 #include "container/cgroup.h"
+#include "container/end.h"
 #include "process/stdio-calls.h"
 #include "protocol/channel.h"
 #include "protocol/session.h"
+#include "service/rpc.h"
 #include "service/shutdown.h"
 #include "system/boot.h"
 #include "system/reap.h"
@@ -41,13 +43,14 @@ static void make_run_directories(void) {
 }
 
 static int open_all(int channel_fd) {
+    static const struct session_events events = {rpc_receive, rpc_forget_calls};
     umask(0);
     make_run_directories();
     // Containers must not see each other's mounts come and go, and a root that is shared cannot be replaced.
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) log_line("cannot make mounts private: %s", strerror(errno));
     int error = loop_open();
-    if (!error) error = reap_open();
-    if (!error) error = session_open(channel_fd);
+    if (!error) error = reap_open(process_ended);
+    if (!error) error = session_open(channel_fd, &events);
     return error;
 }
 

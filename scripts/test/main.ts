@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { findDirectories } from '../../src/host/directories.ts';
-import { checkSources } from '../check-imports.ts';
+import { checkCheckout } from '../check-imports.ts';
 import { packagesStep } from '../setup/build-steps.ts';
 import { loadBuiltInImage } from '../setup/host-steps.ts';
 import { CommandFailed, run } from '../support/run.ts';
@@ -124,7 +124,7 @@ function command(title: string, argv: readonly string[]): Stage {
 }
 
 async function checkHouseRules(): Promise<Tally> {
-  return oneCheck(checkSources(path.join(root, 'src')));
+  return oneCheck(checkCheckout(root));
 }
 
 function leftoversStage(query: Parameters<typeof findLeftovers>[0]): Stage {

@@ -1,7 +1,7 @@
 // Copying files in and out of a container, a piece a call.
 #pragma once
 
-#include "container/container.h"
+#include "state/container.h"
 
 int copy_write(const struct container *container, const message(WriteFileRequest) *request, struct failure *why);
 // response->data is valid until the next call.

@@ -1,6 +1,8 @@
 #include "container/spare.h"
 
 #include "container/cgroup.h"
+#include "container/check.h"
+#include "container/end.h"
 #include "process/spawn.h"
 #include "rootfs/path.h"
 
@@ -21,7 +23,7 @@ static int make(struct container *container, struct failure *why) {
     struct process *first = error ? NULL : container_add_process(container, "");
     if (!error && !first) error = fail_errno(why, ENOMEM, "no memory for a process");
     if (!error) error = spawn_process(first, &spawn, &container->pidfd, why);
-    if (!error) error = container_await_ready(first, why);
+    if (!error) error = spawn_await_ready(first, why);
     return error;
 }
 
@@ -53,7 +55,7 @@ static bool can_do_without_image(const message(CreateContainerRequest) *request)
 int spare_prepare(message(CreateContainerRequest) *request, struct failure *why) {
     struct failure ignored;
     if (spare) return fail(why, STATUS_ALREADY_EXISTS, "there is a spare container");
-    int error = container_check_namespaces(request->namespaces, why);
+    int error = check_namespaces(request->namespaces, why);
     if (error) return error;
     if (!can_do_without_image(request)) return fail(why, STATUS_INVALID_ARGUMENT, "a spare container that needs an image");
     struct container *container = container_new(NAME, request->namespaces);

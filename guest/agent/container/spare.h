@@ -2,9 +2,7 @@
 // kernel's code for processes, namespaces, cgroups and mounts would run for the first time, which under emulation is slow.
 #pragma once
 
-#include "container/container.h"
-
-enum { SPARE_REQUEST_LIMIT = 64 * 1024 };
+#include "state/container.h"
 
 // Makes the spare container. Only what protocol/agent.proto names of the request counts.
 // Takes the request's content over: what it leaves behind is empty.

@@ -1,7 +1,6 @@
 // The child's side of a start. It is a copy of the agent with memory of its own, so the request is still at hand.
 
 #include "base/settings.h"
-#include "container/spare.h"
 #include "process/execute.h"
 #include "process/identity.h"
 #include "process/spawn.h"

@@ -143,3 +143,13 @@ int spawn_await(struct process *process, struct report *report) {
     int error = master < 0 ? 0 : adopt_terminal(process, master);
     return error ? error : 1;
 }
+
+int spawn_await_ready(struct process *process, struct failure *why) {
+    struct report report;
+    int result = spawn_await(process, &report);
+    if (result < 0) return fail_errno(why, result, "the container's first process does not answer");
+    if (result == 0) return fail(why, STATUS_INTERNAL, "the container's first process died");
+    if (report.kind == REPORT_READY) return 0;
+    *why = report.failure;
+    return -EINVAL;
+}

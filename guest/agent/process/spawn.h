@@ -1,7 +1,10 @@
 // Starting processes: the agent's side (spawn.c) and the child's (child.c), and the socket between them.
 #pragma once
 
-#include "container/container.h"
+#include "state/container.h"
+
+// Of a request as it is handed to a spare container.
+enum { SPARE_REQUEST_LIMIT = 64 * 1024 };
 
 struct spawn {
     const struct container *container;
@@ -37,3 +40,5 @@ int spawn_release(struct process *process);
 // Waits for a report. 1: `report` is filled; 0: the child has called exec, or is dead; -errno. The terminal that may
 // come along is opened as the streams of the process.
 int spawn_await(struct process *process, struct report *report);
+// Waits until the first process stands before its exec, or says why it does not.
+int spawn_await_ready(struct process *process, struct failure *why);

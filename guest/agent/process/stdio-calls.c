@@ -109,7 +109,7 @@ static void answer_if_ended(struct process *process) {
     struct stdio_streams *stdio = &process->stdio;
     if (!process->exited || !stdio->out[0].end_sent || !stdio->out[1].end_sent) return;
     message(StdioResponse) response = {.has_exit = true, .exit = process_exit_status(process)};
-    rpc_respond(stdio->stream, message_fields(StdioResponse), &response);
+    call_answer(stdio->stream, message_fields(StdioResponse), &response);
     stdio->stream = 0;
 }
 
@@ -142,7 +142,7 @@ void stdio_calls_abort(struct process *process) {
     struct failure gone;
     if (!process->stdio.stream) return;
     fail(&gone, STATUS_NOT_FOUND, "the process was deleted");
-    rpc_respond_failure(process->stdio.stream, &gone);
+    call_answer_failure(process->stdio.stream, &gone);
     process->stdio.stream = 0;
 }
 

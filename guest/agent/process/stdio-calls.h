@@ -1,8 +1,9 @@
 // Stdio calls: attaching a host to the streams of a process, and moving bytes while the channel has room.
 #pragma once
 
-#include "container/container.h"
-#include "service/rpc.h"
+#include "protocol/call.h"
+#include "protocol/frame.h"
+#include "state/container.h"
 
 // Begins a call; the answer comes when the process is gone and its output has been sent.
 int stdio_calls_begin(struct call *call, struct process *process, uint64_t stdout_offset, uint64_t stderr_offset);

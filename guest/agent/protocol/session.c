@@ -2,7 +2,6 @@
 
 #include "base/base.h"
 #include "protocol/channel.h"
-#include "service/rpc.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -11,6 +10,7 @@
 #define GRND_INSECURE 0x0004
 #endif
 
+static struct session_events handle;
 static bool in_session;
 static bool ending;        // the answer that ends the session is still to be queued
 static uint8_t offered_nonce[NONCE_SIZE];
@@ -34,7 +34,7 @@ static void send_offer(void) {
 static void begin_to_wait(void) {
     in_session = false;
     frame_reader_reset(&reader);
-    rpc_forget_calls();
+    handle.ended();
 }
 
 void session_announce_waiting(void) {
@@ -77,7 +77,7 @@ static size_t receive_frame(const uint8_t *data, size_t size) {
     size_t used = 0;
     bool complete = false;
     int error = frame_reader_feed(&reader, data, size, &used, &complete);
-    if (error == 0 && complete) error = rpc_receive(&reader.frame);
+    if (error == 0 && complete) error = handle.received(&reader.frame);
     if (error) {
         break_off(error == -EPROTO ? "the host broke the protocol" : strerror(-error));
         return size;
@@ -97,10 +97,11 @@ static void host_received(const uint8_t *data, size_t size) {
     }
 }
 
-int session_open(int channel_fd) {
-    static const struct channel_events events = {host_connected, host_hung_up, host_received};
+int session_open(int channel_fd, const struct session_events *events) {
+    static const struct channel_events channel = {host_connected, host_hung_up, host_received};
+    handle = *events;
     choose_nonce();
-    int error = channel_fd >= 0 ? channel_open_fd(channel_fd, &events) : channel_open_port(&events);
+    int error = channel_fd >= 0 ? channel_open_fd(channel_fd, &channel) : channel_open_port(&channel);
     if (error) return error;
     if (channel_is_connected()) send_offer();
     return 0;

@@ -6,8 +6,13 @@
 
 #include <stdbool.h>
 
+struct session_events {
+    int (*received)(const struct frame *frame); // negative: the host broke the rules, or there is no memory
+    void (*ended)(void);                        // whatever was going on with this host is over
+};
+
 // Gets ready to wait and opens the channel: the port, or `channel_fd` when that is not negative.
-int session_open(int channel_fd);
+int session_open(int channel_fd, const struct session_events *events);
 bool session_is_open(void);
 // Says "wardian-agent: waiting" on the console when no host is connected: all is ready for one, or for a snapshot.
 void session_announce_waiting(void);

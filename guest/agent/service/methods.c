@@ -2,9 +2,11 @@
 
 #include "base/settings.h"
 #include "container/cgroup.h"
-#include "container/container.h"
 #include "container/copy.h"
+#include "container/create.h"
+#include "container/end.h"
 #include "container/spare.h"
+#include "container/start.h"
 #include "process/stdio-calls.h"
 #include "protocol/session.h"
 #include "service/shutdown.h"

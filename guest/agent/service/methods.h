@@ -1,7 +1,7 @@
 // The methods of the service: name, messages, handler.
 #pragma once
 
-#include "service/rpc.h"
+#include "protocol/call.h"
 
 struct method {
     const char *name;

@@ -1,11 +1,9 @@
 #include "service/rpc.h"
 
 #include "process/stdio-calls.h"
-#include "protocol/session.h"
 #include "service/methods.h"
 
 #include <pb_decode.h>
-#include <pb_encode.h>
 #include <string.h>
 
 static const char SERVICE[] = "wardian.agent.v1.Agent";
@@ -61,7 +59,7 @@ static int run(const struct method *method, struct span payload, struct call *ca
         error = fail(&call->failure, STATUS_INVALID_ARGUMENT, "%s: bad request: %s", method->name, PB_GET_ERROR(&input));
     } else {
         error = method->handle(call, request, response);
-        if (error == 0 && !call->answered_later) rpc_respond(call->stream, method->response, response);
+        if (error == 0 && !call->answered_later) call_answer(call->stream, method->response, response);
         pb_release(method->request, request);
     }
     pb_release(method->response, response);
@@ -79,7 +77,7 @@ static int receive_request(const struct frame *frame) {
     const struct method *method = find_method(&envelope);
     int error = method ? run(method, envelope.payload, &call)
                        : fail(&call.failure, STATUS_UNIMPLEMENTED, "no such method");
-    if (error) rpc_respond_failure(frame->stream, &call.failure);
+    if (error) call_answer_failure(frame->stream, &call.failure);
     return 0;
 }
 
@@ -87,47 +85,6 @@ int rpc_receive(const struct frame *frame) {
     if (frame->type == FRAME_REQUEST) return receive_request(frame);
     if (frame->stream > last_stream) return -EPROTO;
     return stdio_calls_receive(frame);
-}
-
-static size_t varint_size(size_t value) {
-    size_t size = 1;
-    while (value >>= 7) size++;
-    return size;
-}
-
-// ttrpc's Response: status 1 (code 1, message 2), payload 2. A field of length 0 is left out.
-static pb_ostream_t begin_response(uint32_t stream, uint32_t tag, size_t size) {
-    size_t total = size ? 1 + varint_size(size) + size : 0;
-    uint8_t *place = session_send(stream, FRAME_RESPONSE, 0, total);
-    if (!place) return (pb_ostream_t)PB_OSTREAM_SIZING;
-    pb_ostream_t output = pb_ostream_from_buffer(place, total);
-    if (size) {
-        pb_encode_tag(&output, PB_WT_STRING, tag);
-        pb_encode_varint(&output, size);
-    }
-    return output;
-}
-
-void rpc_respond(uint32_t stream, const pb_msgdesc_t *fields, const void *response) {
-    size_t size = 0;
-    if (!session_is_open() || !pb_get_encoded_size(&size, fields, response)) return;
-    pb_ostream_t output = begin_response(stream, 2, size);
-    pb_encode(&output, fields, response);
-}
-
-static void encode_status(pb_ostream_t *output, const struct failure *failure) {
-    pb_encode_tag(output, PB_WT_VARINT, 1);
-    pb_encode_varint(output, failure->status);
-    pb_encode_tag(output, PB_WT_STRING, 2);
-    pb_encode_string(output, (const pb_byte_t *)failure->message, strlen(failure->message));
-}
-
-void rpc_respond_failure(uint32_t stream, const struct failure *failure) {
-    if (!session_is_open()) return;
-    pb_ostream_t measure = PB_OSTREAM_SIZING;
-    encode_status(&measure, failure);
-    pb_ostream_t output = begin_response(stream, 1, measure.bytes_written);
-    encode_status(&output, failure);
 }
 
 void rpc_forget_calls(void) {

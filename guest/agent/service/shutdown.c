@@ -2,7 +2,7 @@
 
 #include "base/loop.h"
 #include "base/settings.h"
-#include "container/container.h"
+#include "container/end.h"
 #include "process/stdio-calls.h"
 #include "protocol/channel.h"
 
@@ -50,7 +50,7 @@ void shutdown_forget_call(void) {
 _Noreturn static void power_off(void) {
     message(ShutdownResponse) response = {0};
     stdio_calls_pump();
-    if (answer_stream) rpc_respond(answer_stream, message_fields(ShutdownResponse), &response);
+    if (answer_stream) call_answer(answer_stream, message_fields(ShutdownResponse), &response);
     channel_flush_for(LAST_WORDS_MS);
     if (settings.is_test) exit(0);
     sync();

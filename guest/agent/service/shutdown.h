@@ -1,7 +1,7 @@
 // Ending everything: containers first, then the machine.
 #pragma once
 
-#include "service/rpc.h"
+#include "protocol/call.h"
 
 // Asks all containers to end. The answer comes when they have, or have been killed; the machine is off soon after.
 void shutdown_begin(struct call *call, uint32_t grace_milliseconds);

@@ -2,7 +2,6 @@
 
 #include "base/base.h"
 #include "base/loop.h"
-#include "container/container.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -11,10 +10,11 @@
 #include <sys/wait.h>
 
 static struct watch signals = {.fd = -1};
+static void (*child_ended)(pid_t pid, int status);
 
 void reap_now(void) {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) process_ended(pid, status);
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) child_ended(pid, status);
 }
 
 // One signal may stand for many children, so what it says is not looked at.
@@ -25,8 +25,9 @@ static void signals_ready(struct watch *watch, uint32_t events) {
     reap_now();
 }
 
-int reap_open(void) {
+int reap_open(void (*ended)(pid_t pid, int status)) {
     sigset_t set;
+    child_ended = ended;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) return -errno;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
-int reap_open(void);
+// Tells `ended` of each child from now on; `status` is waitpid's.
+int reap_open(void (*ended)(pid_t pid, int status));
 // Collects what there is.
 void reap_now(void);
 // Collects for up to `timeout_ms`, until `done` says that it is enough. Returns what it said last.

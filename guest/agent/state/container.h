@@ -44,28 +44,9 @@ extern struct container *containers;
 struct container *container_find(const char *id, struct failure *why);
 struct process *process_find(const char *container_id, const char *exec_id, struct failure *why);
 struct process *process_find_by_pid(pid_t pid);
-
-int container_check_namespaces(uint64_t namespaces, struct failure *why);
 // A container that nobody can find yet, and a process of one; NULL when there is no memory.
 struct container *container_new(const char *id, uint64_t namespaces);
 struct process *container_add_process(struct container *container, const char *exec_id);
-// Waits until the first process stands before its exec, or says why it does not.
-int container_await_ready(struct process *process, struct failure *why);
-
-// Builds the container up to the point just before exec.
-// `encoded` is the same request as it came.
-int container_create(const message(CreateContainerRequest) *request, struct span encoded, uint32_t *pid, struct failure *why);
-// Lets a created process call exec. A command that cannot be run is an answer: exec_errno and its message.
-int container_start(struct container *container, message(StartResponse) *response, struct failure *why);
-int container_exec(const message(ExecRequest) *request, message(StartResponse) *response, struct failure *why);
-int container_signal(struct process *process, uint32_t signal, bool all, struct failure *why);
-int container_delete_process(struct process *process, struct failure *why);
-// Kills what is left, waits for its end, unmounts and forgets.
-int container_delete(struct container *container, struct failure *why);
-void container_kill(struct container *container);
 bool container_any_running(void);
-
-// A child was reaped; `status` is waitpid's.
-void process_ended(pid_t pid, int status);
 // What hosts are told about the end of a process.
 message(ExitStatus) process_exit_status(const struct process *process);

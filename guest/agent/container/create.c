@@ -1,0 +1,74 @@
+#include "container/create.h"
+
+#include "container/cgroup.h"
+#include "container/check.h"
+#include "container/end.h"
+#include "container/spare.h"
+#include "process/spawn.h"
+#include "rootfs/layers.h"
+
+#include <fcntl.h>
+
+static int check_create(const message(CreateContainerRequest) *request, struct failure *why) {
+    struct failure ignored;
+    size_t count = 0;
+    if (!id_is_valid(text_or_empty(request->id))) return fail(why, STATUS_INVALID_ARGUMENT, "not a container id");
+    if (container_find(request->id, &ignored)) return fail(why, STATUS_ALREADY_EXISTS, "container '%.128s' exists", request->id);
+    for (struct container *other = containers; other; other = other->next) count++;
+    if (count >= CONTAINERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many containers");
+    if (check_namespaces(request->namespaces, why)) return -EINVAL;
+    if (!request->has_rootfs || request->rootfs.layers_count == 0) return fail(why, STATUS_INVALID_ARGUMENT, "a root needs a layer");
+    if (request->rootfs.layers_count > LAYERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many layers");
+    return check_process(&request->process, request->has_process, why);
+}
+
+static int acquire_layers(struct container *container, const message(Rootfs) *rootfs, struct failure *why) {
+    for (size_t i = 0; i < rootfs->layers_count; i++) {
+        if (!rootfs->layers[i].type) return fail(why, STATUS_INVALID_ARGUMENT, "a layer needs a type");
+        int error = layers_acquire(&rootfs->layers[i], why);
+        if (error) return error;
+        container->luns[container->lun_count++] = rootfs->layers[i].lun;
+    }
+    return 0;
+}
+
+static int open_root(struct container *container, pid_t pid, struct failure *why) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/root", pid);
+    container->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return container->root_fd < 0 ? fail_errno(why, errno, "cannot open the container's root") : 0;
+}
+
+// The first process of a container that is made from nothing.
+static int spawn_first(struct container *container, const message(CreateContainerRequest) *request, struct failure *why) {
+    struct spawn spawn = {container, &request->process, .create = request};
+    struct process *first = container_add_process(container, "");
+    if (!first) return fail_errno(why, ENOMEM, "no memory for a process");
+    return spawn_process(first, &spawn, &container->pidfd, why);
+}
+
+static int build(struct container *container, const message(CreateContainerRequest) *request, struct span encoded, struct failure *why) {
+    bool is_spare = container->processes != NULL;
+    int error = is_spare ? 0 : acquire_layers(container, &request->rootfs, why);
+    if (!error && !is_spare) error = cgroup_create(container->cgroup_name, &container->cgroup_fd, why);
+    if (!error) error = cgroup_write_files(container->cgroup_fd, request->cgroup_files, request->cgroup_files_count, why);
+    if (!error) error = is_spare ? spare_hand_over(container, request, encoded, why) : spawn_first(container, request, why);
+    if (!error) error = spawn_await_ready(container->processes, why);
+    if (!error) error = open_root(container, container->processes->pid, why);
+    return error;
+}
+
+int container_create(const message(CreateContainerRequest) *request, struct span encoded, uint32_t *pid, struct failure *why) {
+    struct failure ignored;
+    int error = check_create(request, why);
+    if (error) return error;
+    struct container *container = spare_take(request, encoded.size);
+    if (!container) container = container_new(request->id, request->namespaces);
+    if (!container) return fail_errno(why, ENOMEM, "no memory for a container");
+    container->next = containers;
+    containers = container;
+    error = build(container, request, encoded, why);
+    if (error) container_delete(container, &ignored);
+    else *pid = (uint32_t)container->processes->pid;
+    return error;
+}
