@@ -2,7 +2,7 @@ import { WardianError } from '../util/errors.ts';
 import { VERSION } from '../util/version.ts';
 import type { SandboxerInfo, SandboxerMethods, SandboxerStreams } from './api.ts';
 import type { ServerHandlers, ServerStream } from './connection/server-connection.ts';
-import { parseRunRequest } from './requests/parse-run-request.ts';
+import { REQUEST_PARSERS } from './requests/request-parsers.ts';
 import type { Sandboxer } from './sandboxer.ts';
 
 type Unary = {
@@ -30,7 +30,7 @@ export interface Surroundings {
 export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings): ServerHandlers {
   const unary: Unary = {
     hello: async () => ({ version: VERSION, pid: process.pid }),
-    run: (request, signal) => sandboxer.run(parseRunRequest(request), signal),
+    run: (request, signal) => sandboxer.run(request, signal),
     exec: (request) => sandboxer.exec(request),
     list: async ({ all }) => ({ containers: sandboxer.list(all) }),
     inspect: async ({ container }) => sandboxer.inspect(container),
@@ -51,9 +51,14 @@ export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings)
     logs: (request, stream) => answerEmpty(sandboxer.logs(request, stream)),
   };
   return {
-    unary: async (method, request, signal) => findMethod(unary, method)(request as never, signal),
-    stream: async (method, request, stream) =>
-      findMethod(streams, method)(request as never, stream),
+    unary: async (method, request, signal) => {
+      const handle = findMethod(unary, method);
+      return handle(parseRequest(method, request), signal);
+    },
+    stream: async (method, request, stream) => {
+      const handle = findMethod(streams, method);
+      return handle(parseRequest(method, request), stream);
+    },
   };
 }
 
@@ -63,6 +68,11 @@ function findMethod<Table extends object>(table: Table, method: string): Table[k
     'USAGE',
     `the sandboxer has no method ${JSON.stringify(method.slice(0, 80))}`,
   );
+}
+
+/** `never`: the handler of the same name takes what its parser returns, which TypeScript cannot follow through a name. */
+function parseRequest(method: string, request: unknown): never {
+  return findMethod(REQUEST_PARSERS, method)(request) as never;
 }
 
 async function answerEmpty(work: Promise<void>): Promise<Record<string, never>> {
