@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
 import { WardianError } from '../../util/errors.ts';
 import { encodeFrame, FRAME_TYPE } from '../../util/ttrpc/frame.ts';
@@ -223,4 +224,26 @@ test('a stream frame of an unknown kind ends the connection', async () => {
   const frame = encodeFrame({ streamId: 1, type: FRAME_TYPE.data, flags: 0, payload });
   socket.write(Buffer.concat(frame));
   await assert.rejects(stream.done, isError('SANDBOXER_UNREACHABLE'));
+});
+
+test('requests that are made together leave in one write', async () => {
+  server = createServer(); // for afterEach; nobody listens here
+  let writes = 0;
+  const duplex = new Duplex({
+    read: () => {},
+    write: (_chunk, _encoding, done) => {
+      writes += 1;
+      done();
+    },
+    writev: (_chunks, done) => {
+      writes += 1;
+      done();
+    },
+  });
+  const client = new ClientConnection(duplex);
+  const ends = [client.call('run', {}), client.openStream('attach', {}, () => {}).done];
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(writes, 1);
+  duplex.destroy();
+  await Promise.allSettled(ends);
 });

@@ -13,7 +13,7 @@ export const CANCEL_FLAGS = FRAME_FLAG.remoteClosed | FRAME_FLAG.noData;
 
 /**
  * One end of a socket between a client and the sandboxer: turns bytes into frames and back.
- * Whole frames go out in one write; what `onFrame` throws ends the connection, for it means that
+ * Frames of one turn of the event loop go out in one write; what `onFrame` throws ends the connection, for it means that
  * the other end does not keep to the rules.
  */
 export class Connection {
@@ -22,6 +22,7 @@ export class Connection {
   readonly #onFrame: (frame: Frame) => void;
   #failure: Error | undefined;
   #isOpen = true;
+  #isGathering = false;
   /** Fulfilled when the socket is closed, for whatever reason. */
   readonly closed: Promise<void>;
 
@@ -55,9 +56,8 @@ export class Connection {
   send(frames: readonly Frame[]): void {
     if (!this.#isOpen || this.#socket.destroyed || this.#socket.writableEnded) return;
     const parts = frames.flatMap(encodeFrame); // Before anything is written, for it may throw.
-    this.#socket.cork();
+    this.#gather();
     for (const part of parts) this.#socket.write(part);
-    this.#socket.uncork();
   }
 
   /** Fulfilled when the socket takes more, or is closed. */
@@ -90,6 +90,17 @@ export class Connection {
   destroy(reason?: Error): void {
     this.#failure ??= reason;
     this.#socket.destroy();
+  }
+
+  /** What is sent in one turn of the event loop leaves in one write: the other end has it all or nothing. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#isGathering = false;
+      this.#socket.uncork();
+    });
   }
 
   #receive(chunk: Buffer): void {
