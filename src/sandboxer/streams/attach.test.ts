@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProcessIo, STREAM_START } from '../../sandbox/process-io.ts';
-import { type AttachRequest, STREAM_KIND, type StreamKind } from '../api.ts';
+import { type AttachRequest, STREAM_KIND, STREAM_WINDOW_BYTES, type StreamKind } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
 import { attachClient } from './attach.ts';
 
@@ -97,4 +97,43 @@ test('stdin goes to the process, and its acknowledgements come back', async () =
   assert.deepEqual(client.sent, ['4@3:']);
   client.leave();
   await end;
+});
+
+test('an owner that lost its sandboxer before it heard of anything does not double its stdin', async () => {
+  const io = new ProcessIo({ containerId: 'x', execId: '' }, { stdin: 3, stdout: 0, stderr: 0 });
+  const client = makeStream();
+  const taken: string[] = [];
+  io.stdin.connect({
+    writeStdin: (bytes, offset) => taken.push(`${offset}:${Buffer.from(bytes)}`),
+    endStdin: () => {},
+  });
+  const end = attachClient(io, REQUEST, client.stream);
+  client.say(STREAM_KIND.stdin, 0, 'abcdef');
+  assert.deepEqual([client.sent, taken], [['4@3:'], ['3:def']]);
+  client.leave();
+  await end;
+});
+
+test('stdin with a gap or beyond the window is a breach', async () => {
+  const [io, client] = [makeProcess(), makeStream()];
+  const end = attachClient(io, REQUEST, client.stream);
+  assert.throws(() => client.say(STREAM_KIND.stdin, 1, 'b'), /missing before offset 1/);
+  const piece = 'x'.repeat(STREAM_WINDOW_BYTES / 4);
+  for (let index = 0; index < 4; index += 1) {
+    client.say(STREAM_KIND.stdin, index * piece.length, piece);
+  }
+  assert.throws(() => client.say(STREAM_KIND.stdin, STREAM_WINDOW_BYTES, 'x'), /beyond the window/);
+  client.leave();
+  await end;
+});
+
+test('a client whose first frames are a breach does not hold the output back', async () => {
+  const [io, client] = [makeProcess(), makeStream()];
+  const stream: ServerStream = {
+    ...client.stream,
+    onFrame: (take) => take(STREAM_KIND.stdin, 5, Buffer.from('x')),
+  };
+  await assert.rejects(attachClient(io, REQUEST, stream), /missing before offset 5/);
+  io.stdout.push(0, Buffer.from('out'), false);
+  assert.equal(io.stdout.oldest, 3);
 });

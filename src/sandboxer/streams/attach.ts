@@ -2,7 +2,8 @@ import type { OutputSink, OutputStream } from '../../sandbox/output-stream.ts';
 import type { ProcessIo } from '../../sandbox/process-io.ts';
 import type { ExitReport } from '../../sandbox/sandbox-state.ts';
 import type { StdinWriter } from '../../sandbox/stdin-relay.ts';
-import { type AttachRequest, STREAM_KIND } from '../api.ts';
+import { FrameError } from '../../util/ttrpc/frame.ts';
+import { type AttachRequest, STREAM_KIND, STREAM_WINDOW_BYTES } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
 
 export type AttachEnd =
@@ -36,23 +37,24 @@ export async function attachClient(
   }
   if (request.owner) io.releaseHold();
   const writer = request.stdin ? addClientWriter(stream, io, request) : undefined;
-  const detached = new Promise<AttachEnd>((resolve) => {
-    stream.onFrame((kind, offset, bytes) => {
-      if (kind === STREAM_KIND.stdoutAcknowledged) stdout.acknowledge(offset);
-      else if (kind === STREAM_KIND.stderrAcknowledged) stderr.acknowledge(offset);
-      else if (kind === STREAM_KIND.detach) resolve({ kind: 'detached' });
-      else if (kind === STREAM_KIND.stdin && writer !== undefined)
-        io.stdin.write(writer, offset, bytes);
-      else if (kind === STREAM_KIND.stdinEof && writer !== undefined) io.stdin.end();
+  try {
+    const detached = new Promise<AttachEnd>((resolve) => {
+      stream.onFrame((kind, offset, bytes) => {
+        if (kind === STREAM_KIND.stdoutAcknowledged) stdout.acknowledge(offset);
+        else if (kind === STREAM_KIND.stderrAcknowledged) stderr.acknowledge(offset);
+        else if (kind === STREAM_KIND.detach) resolve({ kind: 'detached' });
+        else if (kind === STREAM_KIND.stdin) writer?.write(offset, bytes);
+        else if (kind === STREAM_KIND.stdinEof && writer !== undefined) io.stdin.end();
+      });
     });
-  });
-  const exited = io.exited.then((report): AttachEnd => ({ kind: 'exited', report }));
-  const lost = stream.closed.then((): AttachEnd => ({ kind: 'lost' }));
-  const end = await Promise.race([exited, detached, lost]);
-  io.stdout.removeSink(stdout);
-  io.stderr.removeSink(stderr);
-  if (writer !== undefined) io.stdin.removeWriter(writer);
-  return end;
+    const exited = io.exited.then((report): AttachEnd => ({ kind: 'exited', report }));
+    const lost = stream.closed.then((): AttachEnd => ({ kind: 'lost' }));
+    return await Promise.race([exited, detached, lost]);
+  } finally {
+    io.stdout.removeSink(stdout);
+    io.stderr.removeSink(stderr);
+    if (writer !== undefined) io.stdin.removeWriter(writer);
+  }
 }
 
 function startOffset(
@@ -91,17 +93,43 @@ function addClientSink(
   return sink;
 }
 
+interface ClientWriter extends StdinWriter {
+  /** Throws FrameError for bytes with a gap before them, and for more than the window. */
+  write(offset: number, bytes: Uint8Array): void;
+}
+
 /** The client counts its bytes from 0; one that comes back after a lost sandboxer goes on where the agent stands. */
-function addClientWriter(stream: ServerStream, io: ProcessIo, request: AttachRequest): StdinWriter {
-  const writer: StdinWriter = {
-    onAcknowledged: (offset) => stream.send(STREAM_KIND.stdinAcknowledged, offset),
+function addClientWriter(
+  stream: ServerStream,
+  io: ProcessIo,
+  request: AttachRequest,
+): ClientWriter {
+  const accepted = getAcceptedBytes(io, request);
+  let [received, acknowledged] = [accepted, accepted];
+  const writer: ClientWriter = {
+    onAcknowledged: (offset) => {
+      acknowledged = Math.max(acknowledged, offset);
+      stream.send(STREAM_KIND.stdinAcknowledged, offset);
+    },
+    write: (offset, bytes) => {
+      const end = offset + bytes.length;
+      if (offset > received) throw new FrameError(`stdin is missing before offset ${offset}`);
+      if (end > acknowledged + STREAM_WINDOW_BYTES) {
+        throw new FrameError(`stdin up to ${end} is beyond the window after ${acknowledged}`);
+      }
+      received = Math.max(received, end);
+      io.stdin.write(writer, offset, bytes);
+    },
   };
-  io.stdin.addWriter(writer, getAcceptedBytes(io, request));
+  io.stdin.addWriter(writer, accepted);
   return writer;
 }
 
-/** How many of its stdin bytes have arrived. Only the owner's count is the agent's: others may have come later. */
+/**
+ * How many of its stdin bytes have arrived. Only the owner's count is the agent's (others may have come later), and it
+ * may know less than the agent: its sandboxer may have died before it told, or before it told anything at all.
+ */
 function getAcceptedBytes(io: ProcessIo, { from, owner }: AttachRequest): number {
-  if (typeof from !== 'object') return 0;
-  return owner ? Math.max(from.stdin, io.stdin.acknowledged) : from.stdin;
+  const known = typeof from === 'object' ? from.stdin : 0;
+  return owner ? Math.max(known, io.stdin.acknowledged) : known;
 }

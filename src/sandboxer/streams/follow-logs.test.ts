@@ -3,6 +3,8 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { ContainerLog } from '../../sandbox/container-log.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { type LogStart, type LogsRequest, STREAM_KIND } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
 import { followLogs } from './follow-logs.ts';
@@ -30,22 +32,29 @@ async function writeLog(
   return logPath;
 }
 
+/** A client that takes frames, until it leaves. */
+function makeStream(send: ServerStream['send']): { stream: ServerStream; leave: () => void } {
+  const gone = new AbortController();
+  const stream: ServerStream = {
+    send,
+    drained: () => Promise.resolve(),
+    onFrame: () => {},
+    signal: gone.signal,
+    closed: new Promise((resolve) => gone.signal.addEventListener('abort', () => resolve())),
+  };
+  return { stream, leave: () => gone.abort() };
+}
+
 async function readLogs(
   logPath: string,
   request: Partial<LogsRequest>,
   onStart?: (start: LogStart) => void,
 ): Promise<string> {
   let text = '';
-  const stream: ServerStream = {
-    send: (kind, _offset, bytes) => {
-      if (kind === STREAM_KIND.logStart) return onStart?.(JSON.parse(String(bytes)));
-      text += `${kind === STREAM_KIND.stderr ? '!' : ''}${Buffer.from(bytes ?? [])}`;
-    },
-    drained: () => Promise.resolve(),
-    onFrame: () => {},
-    signal: new AbortController().signal,
-    closed: new Promise(() => {}),
-  };
+  const { stream } = makeStream((kind, _offset, bytes) => {
+    if (kind === STREAM_KIND.logStart) return onStart?.(JSON.parse(String(bytes)));
+    text += `${kind === STREAM_KIND.stderr ? '!' : ''}${Buffer.from(bytes ?? [])}`;
+  });
   const whole = { container: 'x', follow: false, timestamps: false, ...request };
   await followLogs({ logPath, sandbox: undefined }, whole, stream);
   return text;
@@ -103,8 +112,28 @@ test('a reader that comes back begins where it had begun, though the log has gro
   assert.ok(start);
   await appendFile(logPath, `9000 stderr 0 2\ne\n\n`);
   assert.equal(await readLogs(logPath, { tail: 2, start }), 'c\nd\n!e\n');
-  for (const position of [-1, 0.5, Number.NaN]) {
-    const wrong = { start: { position, skipLines: 0 } };
-    await assert.rejects(readLogs(logPath, wrong), { code: 'USAGE' });
-  }
+});
+
+test('a reader that fails or leaves is not told of growth any more', async () => {
+  const logPath = await writeLog(['stdout', 'a\n']);
+  const listeners = new Set<() => void>();
+  const onGrowth = (listener: () => void): (() => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const log = { onGrowth } as unknown as ContainerLog;
+  const sandbox = { running: true, log, finished: new Promise(() => {}) } as unknown as Sandbox;
+  const request = { container: 'x', follow: true, timestamps: false };
+  const failing = makeStream(() => {
+    throw new Error('broken');
+  });
+  await assert.rejects(followLogs({ logPath, sandbox }, request, failing.stream), /broken/);
+  assert.equal(listeners.size, 0);
+  const leaving = makeStream(() => {});
+  const following = followLogs({ logPath, sandbox }, request, leaving.stream);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(listeners.size, 1);
+  leaving.leave();
+  await following;
+  assert.equal(listeners.size, 0);
 });

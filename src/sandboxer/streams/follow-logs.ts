@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { type LogRecord, type LogStream, readLog } from '../../sandbox/container-log.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
-import { hasErrno, WardianError } from '../../util/errors.ts';
+import { hasErrno } from '../../util/errors.ts';
 import { type LogStart, type LogsRequest, STREAM_KIND } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
 
@@ -23,9 +23,9 @@ export async function followLogs(
   });
   if (file === undefined) return;
   stream.onFrame(() => {}); // acknowledgements: a log has no window, the socket's back-pressure is enough
+  const growth = watchGrowth(sandbox, stream);
   try {
-    const growth = watchGrowth(sandbox);
-    const start = parseStart(request.start) ?? (await findTail(file, request));
+    const start = request.start ?? (await findTail(file, request));
     stream.send(STREAM_KIND.logStart, 0, Buffer.from(JSON.stringify(start)));
     const writer = new LineWriter(request, stream, start.skipLines);
     let { position } = start;
@@ -33,13 +33,13 @@ export async function followLogs(
       const seen = growth.count();
       position = await sendFrom(file, position, writer, stream);
       if (!request.follow || stream.signal.aborted) break;
-      if (!(await growth.waitBeyond(seen, stream))) {
+      if (!(await growth.waitBeyond(seen))) {
         await sendFrom(file, position, writer, stream);
         break;
       }
     }
-    growth.stop();
   } finally {
+    growth.stop();
     await file.close();
   }
 }
@@ -63,7 +63,7 @@ async function sendFrom(
 }
 
 /** Counts growth of a running container's log, so that none between two looks is missed. */
-function watchGrowth(sandbox: Sandbox | undefined) {
+function watchGrowth(sandbox: Sandbox | undefined, stream: ServerStream) {
   let count = 0;
   let wake = (): void => {};
   let running = sandbox?.running === true;
@@ -75,30 +75,21 @@ function watchGrowth(sandbox: Sandbox | undefined) {
     running = false;
     wake();
   });
+  // Once, not in each wait: a promise keeps whoever waits for it, and this one may live as long as the container.
+  void stream.closed.then(() => wake());
   return {
     count: () => count,
     stop: () => stop?.(),
     /** False when there is nothing more to come. */
-    async waitBeyond(seen: number, stream: ServerStream): Promise<boolean> {
-      if (count === seen && running) {
-        const woken = new Promise<void>((resolve) => {
+    async waitBeyond(seen: number): Promise<boolean> {
+      if (count === seen && running && !stream.signal.aborted) {
+        await new Promise<void>((resolve) => {
           wake = resolve;
         });
-        await Promise.race([woken, stream.closed]);
       }
       return !stream.signal.aborted && (running || count !== seen);
     },
   };
-}
-
-/** Checks what a client says; anything that is not a place in a file is a bug of its. */
-function parseStart(start: LogStart | undefined): LogStart | undefined {
-  if (start === undefined) return undefined;
-  const { position, skipLines } = start;
-  if ([position, skipLines].every((number) => Number.isSafeInteger(number) && number >= 0)) {
-    return { position, skipLines };
-  }
-  throw new WardianError('USAGE', 'a log cannot be read from there');
 }
 
 /** Where the last `tail` lines begin: a record, and how many of its lines come before them. */
