@@ -93,3 +93,17 @@ test('a start that fails is told to both', async () => {
   await assert.rejects(started, /no luck/);
   await assert.rejects(waiting ?? Promise.resolve(), /no luck/);
 });
+
+test('an id is started once at a time, and the second start does not disturb the first', async () => {
+  const registry = new ContainerRegistry();
+  let finish = (_process: AttachableProcess): void => {};
+  const first = registry.whileStarting(
+    FIRST,
+    () => new Promise<AttachableProcess>((resolve) => (finish = resolve)),
+  );
+  const second = registry.whileStarting(FIRST, () => Promise.reject(new Error('must not run')));
+  await assert.rejects(second, { code: 'NAME_IN_USE' });
+  assert.notEqual(registry.getStarting(FIRST), undefined);
+  finish({} as AttachableProcess);
+  await first;
+});

@@ -121,6 +121,9 @@ export class ContainerRegistry {
     id: string,
     start: (onProgress: (line: string) => void) => Promise<AttachableProcess>,
   ): Promise<AttachableProcess> {
+    if (this.#starting.has(id)) {
+      throw new WardianError('NAME_IN_USE', `${id.slice(0, 12)} is being started already`);
+    }
     const listeners = new Set<(line: string) => void>();
     const process = start((line) => {
       for (const listener of listeners) listener(line);
