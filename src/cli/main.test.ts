@@ -62,6 +62,15 @@ test('run passes everything on and exits with the code of the command', async ()
   assert.match(String(request?.['id']), /^[0-9a-f]{64}$/);
 });
 
+test('detach keys that do not exist are refused before anything is started', async () => {
+  fake = await startFake();
+  const flags = ['--detach-keys', 'ctrl-p,nonsense'];
+  const { exitCode, stderr } = await runCli(fake, ['run', ...flags, 'busybox', 'exit', '0']);
+  assert.equal(exitCode, 125);
+  assert.match(stderr, /"nonsense" is not a key/);
+  assert.deepEqual(getRequests('run'), []);
+});
+
 test('run -d prints the id and leaves', async () => {
   fake = await startFake();
   const { exitCode, stdout } = await runCli(fake, ['run', '-d', 'busybox', 'signals']);

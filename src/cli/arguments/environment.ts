@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { hasErrno, WardianError } from '../../util/errors.ts';
 import { splitPair } from './values.ts';
 
@@ -45,17 +45,33 @@ function addVariable(
 
 /** The lines of --env-file and --label-file: blank ones and comments (`#`) left out. */
 export function readLines(file: string): string[] {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(file, 'utf8');
+    bytes = readAtMost(file, MAX_FILE_BYTES + 1);
   } catch (cause) {
     const code = hasErrno(cause, 'ENOENT', 'ENOTDIR') ? 'PATH_NOT_FOUND' : 'HOST_PERMISSION';
     throw new WardianError(code, `cannot read ${file}`, { cause });
   }
-  if (text.length > MAX_FILE_BYTES) {
+  if (bytes.length > MAX_FILE_BYTES) {
     throw new WardianError('USAGE', `${file} is longer than ${MAX_FILE_BYTES} bytes`);
   }
-  return text
+  return bytes
+    .toString('utf8')
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '' && !line.trimStart().startsWith('#'));
+}
+
+/** The beginning of a file, which may be a pipe, or a device that never ends. */
+function readAtMost(file: string, maxBytes: number): Buffer {
+  const descriptor = openSync(file, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(maxBytes);
+    let length = 0;
+    for (let read = 1; read > 0 && length < maxBytes; length += read) {
+      read = readSync(descriptor, buffer, length, maxBytes - length, null);
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
 }

@@ -12,6 +12,7 @@ import {
   parseInteger,
   parseLabels,
   parsePidsLimit,
+  parseSeconds,
   parseSize,
   parseTmpfs,
 } from './values.ts';
@@ -69,6 +70,7 @@ test('variables come from the line, the host and files, the line winning', () =>
   assert.deepEqual(collectEnvironment([], [file], {}), ['A=from file ', 'E=']);
   assert.throws(() => collectEnvironment(['=x'], [], host), { code: 'USAGE' });
   assert.throws(() => readLines(path.join(folder, 'nowhere')), { code: 'PATH_NOT_FOUND' });
+  assert.throws(() => readLines('/dev/zero'), { code: 'USAGE', message: /is longer than/ });
   rmSync(folder, { recursive: true });
 });
 
@@ -90,4 +92,12 @@ test('near words are suggested, far ones are not', () => {
   assert.equal(measureDistance('kitten', 'sitting'), 3);
   assert.equal(suggest('intractive', ['interactive', 'init']), 'interactive');
   assert.equal(suggest('zzz', ['run', 'rm']), undefined);
+});
+
+test('seconds are as many as a timer can wait', () => {
+  assert.equal(parseSeconds('--time', '2147483'), 2_147_483);
+  for (const text of ['2147484', '-1', '1.5', '']) {
+    const expected = { code: 'USAGE', hint: 'write a whole number from 0 to 2147483' };
+    assert.throws(() => parseSeconds('--time', text), expected, text);
+  }
 });

@@ -41,7 +41,10 @@ export function parseInteger(
   const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return value;
   throw new WardianError('USAGE', `${flag} cannot be ${JSON.stringify(text)}`, {
-    hint: `write a whole number of at least ${minimum}`,
+    hint:
+      maximum === Number.MAX_SAFE_INTEGER
+        ? `write a whole number of at least ${minimum}`
+        : `write a whole number from ${minimum} to ${maximum}`,
   });
 }
 
@@ -94,7 +97,10 @@ export function parseEntrypoint(text: string): string[] {
   return [text];
 }
 
+/** The longest that a timer waits, which counts milliseconds with 31 bits: 24 days. */
+const MAX_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
+
 /** Seconds, as --time takes them. */
 export function parseSeconds(flag: string, text: string): number {
-  return parseInteger(flag, text, { maximum: 2 ** 31 });
+  return parseInteger(flag, text, { maximum: MAX_SECONDS });
 }

@@ -1,6 +1,7 @@
 import { WardianError } from '../../util/errors.ts';
 import { connect } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
+import { parseDetachKeys } from '../terminal/detach-keys.ts';
 import { joinProcess } from '../terminal/join-process.ts';
 import { PROCESS_FLAGS } from './process-flags.ts';
 
@@ -20,6 +21,7 @@ export const attach = defineCommand(
     },
   },
   async ({ flags, operands: [container = ''] }, context) => {
+    const detachKeys = parseDetachKeys(flags['detach-keys']);
     const client = await connect(context);
     try {
       const details = await client.call('inspect', { container });
@@ -38,7 +40,7 @@ export const attach = defineCommand(
           from: 'now',
         },
         terminal,
-        detachKeys: flags['detach-keys'],
+        detachKeys,
         proxySignals: flags['sig-proxy'],
       });
     } finally {

@@ -5,6 +5,7 @@ import type { CommandContext } from '../command.ts';
 import { connect } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
 import { writeText } from '../output/write-text.ts';
+import { parseDetachKeys } from '../terminal/detach-keys.ts';
 import { getTerminalSize, joinProcess } from '../terminal/join-process.ts';
 import { createId, startProcess } from '../terminal/start-process.ts';
 import { PROCESS_FLAGS } from './process-flags.ts';
@@ -26,6 +27,7 @@ const execSpec = {
 
 /** `wardian exec`. */
 export const exec = defineCommand(execSpec, async (parsed, context) => {
+  const detachKeys = parseDetachKeys(parsed.flags['detach-keys']); // before anything is started
   const request = buildExecRequest(parsed, context);
   const client = await connect(context);
   if (request.detached) {
@@ -52,7 +54,7 @@ export const exec = defineCommand(execSpec, async (parsed, context) => {
     started,
     request: { container, execId, stdin: request.interactive, owner: true, from: 'start' },
     terminal: request.terminal,
-    detachKeys: parsed.flags['detach-keys'],
+    detachKeys,
     proxySignals: true,
   });
 });

@@ -6,6 +6,7 @@ import { connect } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
 import { createProgressLine } from '../output/progress-line.ts';
 import { writeText } from '../output/write-text.ts';
+import { parseDetachKeys } from '../terminal/detach-keys.ts';
 import { joinProcess } from '../terminal/join-process.ts';
 import { createId, startProcess } from '../terminal/start-process.ts';
 import { buildRunRequest } from './run-request.ts';
@@ -13,6 +14,7 @@ import { runSpec } from './run-spec.ts';
 
 /** `wardian run`. */
 export const run = defineCommand(runSpec, async (parsed, context) => {
+  const detachKeys = parseDetachKeys(parsed.flags['detach-keys']); // before anything is started
   const request = buildRunRequest(parsed, createId(), context);
   await warnAboutInput(request, context);
   const client = await connect(context);
@@ -34,7 +36,7 @@ export const run = defineCommand(runSpec, async (parsed, context) => {
       from: 'start',
     },
     terminal: request.terminal,
-    detachKeys: parsed.flags['detach-keys'],
+    detachKeys,
     proxySignals: parsed.flags['sig-proxy'],
   });
 });

@@ -6,7 +6,7 @@ export const DEFAULT_DETACH_KEYS = 'ctrl-p,ctrl-q';
 const CONTROL_SYMBOLS = '@[\\]^_';
 
 /** Bytes of a sequence as podman writes it: `ctrl-p,ctrl-q`, `ctrl-],x`; an empty one switches detaching off. */
-export function parseDetachKeys(text: string): Buffer {
+export function parseDetachKeys(text = DEFAULT_DETACH_KEYS): Buffer {
   if (text === '') return Buffer.alloc(0);
   return Buffer.from(text.split(',').map(parseKey));
 }

@@ -5,7 +5,7 @@ import { WardianError } from '../../util/errors.ts';
 import type { CommandContext, OutputStream } from '../command.ts';
 import { connect } from '../connect.ts';
 import { createProgressLine } from '../output/progress-line.ts';
-import { DEFAULT_DETACH_KEYS, DetachFilter, parseDetachKeys } from './detach-keys.ts';
+import { DetachFilter } from './detach-keys.ts';
 import { enterPlainOutput, enterRawMode } from './raw-mode.ts';
 import { catchEndingSignals, proxySignals, type SignalWatch } from './signals.ts';
 
@@ -16,13 +16,13 @@ export interface JoinOptions {
   readonly started?: Promise<void>;
   /** The process has a terminal. */
   readonly terminal: boolean;
-  readonly detachKeys: string | undefined;
+  /** What they type to leave it; empty: nothing does. */
+  readonly detachKeys: Buffer;
   readonly proxySignals: boolean;
 }
 
 /** Joins the command line to a process until one of them leaves; returns the exit code. */
 export async function joinProcess(context: CommandContext, options: JoinOptions): Promise<number> {
-  const keys = parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS);
   const session = openSession(context, options);
   const undo: (() => void)[] = [() => session.close()];
   try {
@@ -33,7 +33,7 @@ export async function joinProcess(context: CommandContext, options: JoinOptions)
     if (typeof interrupted === 'number') return interrupted;
     if (options.terminal) followTerminalSize(context, options.request, session, undo);
     if (options.request.stdin)
-      feedStdin(context, options.terminal ? keys : undefined, session, undo);
+      feedStdin(context, options.terminal ? options.detachKeys : undefined, session, undo);
     const end = await Promise.race([session.done, signals.caught]);
     return typeof end === 'number' ? end : getExitCode(end);
   } finally {
