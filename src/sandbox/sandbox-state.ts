@@ -123,6 +123,7 @@ function isSandboxState(value: unknown): value is SandboxState {
     typeof state.image.id === 'string' &&
     typeof state.createdAtMs === 'number' &&
     typeof state.request === 'object' &&
+    state.request !== null &&
     typeof state.spec === 'string' &&
     typeof state.stopSignal === 'number' &&
     ['created', 'running', 'exited'].includes(state.status ?? '') &&

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { VirtualMachine, VirtualMachineExit } from '../hypervisor/driver.ts';
 import type { GuestProcess } from '../oci/guest-operations.ts';
+import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import type { ContainerLog } from './container-log.ts';
 import { startFailure } from './exec-failure.ts';
@@ -89,15 +90,20 @@ export class Sandbox {
     this.#execs.set(execId, io);
     this.state.execs.push({ execId, owned: plan.owned });
     const saved = this.#save();
+    saved.catch(() => {}); // awaited below, after what may fail before it
     const request = { containerId: this.state.id, execId, process: plan.process };
     const started = this.#agent.exec(request);
     io.connect(this.#agent);
     void this.#forgetWhenOver(io, plan.owned);
     try {
       const result = await started;
-      await saved;
-      if (result.execErrno === 0) return { pid: result.pid };
-      throw startFailure(plan.process.args[0] ?? '', result);
+      if (result.execErrno !== 0) throw startFailure(plan.process.args[0] ?? '', result);
+      await saved.catch(async (error: unknown) => {
+        // The next sandboxer would not know of it.
+        await this.signal(SIGKILL, execId).catch(() => {}); // it has ended by itself
+        throw error;
+      });
+      return { pid: result.pid };
     } catch (error) {
       io.end({ exitCode: 0, signal: 0, outOfMemory: false });
       throw error;
@@ -239,11 +245,22 @@ export class Sandbox {
     for (const io of this.#execs.values()) io.end(report);
     this.state.execs = [];
     // Written down before the machine goes, which alone knows the exit code if we are killed in between.
-    await this.log?.close();
-    await this.#save().catch(() => {}); // its folder may be removed already: nobody will ask
-    await this.#machine.kill();
-    await rm(path.join(this.directory, 'machine'), { recursive: true, force: true });
+    const logFailure = await this.log?.close().catch((error: Error) => error.message);
+    await this.#save().catch(() => {}); // a full disk: the exit code then is with us alone
+    const failures = await this.#dismantle();
+    this.state.error ||= [...(logFailure === undefined ? [] : [logFailure]), ...failures].join(
+      '; ',
+    );
     return report;
+  }
+
+  /** Ends the machine and removes its folder; returns a sentence for each that failed. */
+  #dismantle(): Promise<string[]> {
+    const cleanup = new Cleanup();
+    const folder = path.join(this.directory, 'machine');
+    cleanup.defer('machine folder', () => rm(folder, { recursive: true, force: true }));
+    cleanup.defer('virtual machine', () => this.#machine.kill());
+    return cleanup.run();
   }
 
   /** An owner that has not attached yet (its sandboxer died) still wants the exit code. */
@@ -255,7 +272,7 @@ export class Sandbox {
     this.state.execs = this.state.execs.filter((exec) => exec.execId !== execId);
     if (!this.running || this.#released) return;
     await this.#agent.deleteProcess({ containerId: this.state.id, execId }).catch(() => {}); // never started, or the machine is going: nothing to forget there
-    await this.#save();
+    await this.#save().catch(() => {}); // who adopts it passes over what the agent does not know any more
   }
 
   /** State writes follow each other, so that the newest is what stays. */
