@@ -14,6 +14,7 @@ import type { SandboxServices } from '../sandbox/start-sandbox.ts';
 import { WardianError } from '../util/errors.ts';
 import type { ContainerEntry } from './container-registry.ts';
 import { getRequest } from './describe-container.ts';
+import { getSpec } from './requests/container-spec.ts';
 import type { Sandboxer } from './sandboxer.ts';
 
 /** Adoption takes milliseconds; a client waits twice as long for a sandboxer to start. */
@@ -38,12 +39,14 @@ export async function adoptAll(
       try {
         await adoptDirectory(sandboxer, services, directory);
       } catch (error) {
-        log(`cleared ${directory} away: ${error instanceof Error ? error.message : String(error)}`);
-        await clearAway(directory);
-        await sandboxer.deleteLogs(name);
+        log(await clearAway(sandboxer, directory, describe(error)));
       }
     }),
   );
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function adoptDirectory(
@@ -52,6 +55,7 @@ async function adoptDirectory(
   directory: string,
 ): Promise<void> {
   const state = await readSandboxState(directory);
+  getSpec(state); // throws when it is damaged: every list of containers would
   if (state.status === 'created') throw new Error('its sandboxer ended while it was made');
   if (state.status === 'exited') return keepEnded(sandboxer, state, directory);
   const logPath = sandboxer.getLogPath(state.id);
@@ -96,16 +100,16 @@ async function keepEnded(
   });
   const patience = state.owned ? delay(OWNER_GRACE_MS, undefined, { ref: false }) : undefined;
   const done = Promise.race([claimed, patience]).then(() => sandboxer.deleteEntry(entry));
+  done.catch(() => {}); // told to whoever waits; it stays in the list, where it can be removed again
   const entry: ContainerEntry = { state, directory, sandbox: undefined, done, claim };
   sandboxer.registry.add(entry);
   if (!state.owned) await done;
 }
 
 async function markLost(state: SandboxState, directory: string, error: unknown): Promise<void> {
-  const reason = error instanceof Error ? error.message : String(error);
   state.status = 'exited';
   state.finishedAtMs = Date.now();
-  state.error = `lost while no sandboxer ran: ${reason}`;
+  state.error = `lost while no sandboxer ran: ${describe(error)}`;
   state.exit = {
     exitCode: LOST_EXIT_CODE,
     signal: 9,
@@ -119,8 +123,17 @@ async function markLost(state: SandboxState, directory: string, error: unknown):
   await writeSandboxState(directory, state);
 }
 
-/** Removes a folder that nobody can use, with the VMM that may still run out of it. */
-async function clearAway(directory: string): Promise<void> {
-  await killProcessesNaming(path.join(directory, 'machine'));
-  await rm(directory, { recursive: true, force: true });
+/**
+ * Removes a folder that nobody can use, with the VMM that may still run out of it, and its logs. Returns a line about
+ * that; never rejects, for one that stays must not keep all others from being adopted.
+ */
+async function clearAway(sandboxer: Sandboxer, directory: string, why: string): Promise<string> {
+  try {
+    await killProcessesNaming(path.join(directory, 'machine'));
+    await rm(directory, { recursive: true, force: true });
+    await sandboxer.deleteLogs(path.basename(directory));
+    return `cleared ${directory} away: ${why}`;
+  } catch (error) {
+    return `could not clear ${directory} away (${why}): ${describe(error)}`;
+  }
 }

@@ -166,8 +166,8 @@ export class Sandboxer {
         });
       }
       await entry.sandbox.stop(timeoutMs);
-      await entry.done;
     }
+    await entry.sandbox?.finished; // until then it uses its folder
     await this.deleteEntry(entry);
   }
 
@@ -189,6 +189,7 @@ export class Sandboxer {
   addSandbox(sandbox: Sandbox): ContainerEntry {
     const { state, directory } = sandbox;
     const done = sandbox.finished.then(() => this.#afterEnd(sandbox));
+    done.catch(() => {}); // told to whoever waits; it stays in the list, where it can be removed again
     const entry: ContainerEntry = { state, directory, sandbox, done };
     this.registry.add(entry);
     if (state.owned) void killUnlessClaimed(sandbox);

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { ImageStore } from '../image/image-store.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { SandboxServices } from '../sandbox/start-sandbox.ts';
+import { adoptAll } from './adopt-all.ts';
+import { Sandboxer } from './sandboxer.ts';
+
+const ID = 'a'.repeat(64);
+const SPEC = JSON.stringify({ ociVersion: '1.0.2', process: { cwd: '/', args: ['true'] } });
+
+let folder: string;
+let services: SandboxServices;
+let sandboxer: Sandboxer;
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'wardian-sandboxer-'));
+  services = { runtimeDirectory: folder } as SandboxServices;
+  const images = {} as ImageStore;
+  sandboxer = new Sandboxer({ services, images, dataDirectory: folder });
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function makeState(id: string, autoRemove: boolean) {
+  return {
+    version: 1 as const,
+    id,
+    name: `c${id.slice(0, 4)}`,
+    image: { reference: 'busybox', id: 'c' },
+    createdAtMs: 0,
+    request: { autoRemove, labels: {} },
+    spec: SPEC,
+    stopSignal: 15,
+    owned: false,
+    status: 'exited' as const,
+    error: '',
+    execs: [],
+  };
+}
+
+/** Adds a container that has ended, but for what comes after its end. */
+function addEnding(autoRemove: boolean): { finish: () => void; directory: string } {
+  const directory = path.join(folder, 'sandbox');
+  mkdirSync(directory);
+  let finish = (): void => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const state = makeState(ID, autoRemove);
+  sandboxer.addSandbox({ directory, state, running: false, finished } as unknown as Sandbox);
+  return { finish, directory };
+}
+
+/** What an earlier sandboxer left of a container that has ended. */
+function leaveEnded(id: string, changes: object = {}): string {
+  const directory = path.join(folder, 'sandboxes', id.slice(0, 16));
+  mkdirSync(directory, { recursive: true });
+  const state = { ...makeState(id, false), ...changes };
+  writeFileSync(path.join(directory, 'state.json'), JSON.stringify(state));
+  return directory;
+}
+
+/** A folder in the place of a container's log: it cannot be removed as a file. */
+function blockLog(id: string): void {
+  mkdirSync(path.join(folder, 'logs', `${id}.log`), { recursive: true });
+}
+
+test('a container is not removed from under its end', async () => {
+  const { finish, directory } = addEnding(false);
+  const removed = sandboxer.remove(ID, false, 0);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(existsSync(directory), true);
+  finish();
+  await removed;
+  assert.equal(existsSync(directory), false);
+  assert.deepEqual(sandboxer.list(true), []);
+});
+
+test('a container that cannot be removed at its end stays in the list', async () => {
+  blockLog(ID);
+  const { finish } = addEnding(true);
+  finish();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(sandboxer.list(true).length, 1);
+  await assert.rejects(sandboxer.wait(ID), { code: 'ERR_FS_EISDIR' });
+});
+
+test('damaged states are cleared away, and one that cannot be does not keep the others', async () => {
+  const [good, damaged, stuck] = ['1', '2', '3'].map((digit) => digit.repeat(64)) as [
+    string,
+    string,
+    string,
+  ];
+  leaveEnded(good);
+  const damagedFolder = leaveEnded(damaged, { spec: 'not a specification' });
+  leaveEnded(stuck, { request: null });
+  blockLog(stuck);
+  const lines: string[] = [];
+  await adoptAll(sandboxer, services, (line) => lines.push(line));
+  assert.deepEqual(
+    sandboxer.list(true).map(({ id }) => id),
+    [good],
+  );
+  assert.equal(existsSync(damagedFolder), false);
+  assert.match(lines.sort().join('\n'), /^cleared .*2222 away: .*\ncould not clear .*3333 away/);
+});
