@@ -7,6 +7,9 @@ import { writeText } from './output/write-text.ts';
 /** Exit codes that podman has for single failures of a verb, where they are not the error's own. */
 type ExitCodes = Partial<Record<ErrorCode, number>>;
 
+/** Fewer than the calls that a sandboxer takes from one client; the others follow in groups. */
+const MOST_AT_ONCE = 256;
+
 export interface Targets {
   readonly targets: readonly string[];
   readonly exitCodes?: ExitCodes;
@@ -22,14 +25,17 @@ export async function forEachTarget(
   action: (target: string) => Promise<string | undefined>,
 ): Promise<number> {
   let worst = 0;
-  const outcomes = await Promise.allSettled(targets.map(action));
-  for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.status === 'fulfilled') {
-      await writeText(context.stdout, `${outcome.value ?? targets[index]}\n`);
-      continue;
+  for (let start = 0; start < targets.length; start += MOST_AT_ONCE) {
+    const group = targets.slice(start, start + MOST_AT_ONCE);
+    const outcomes = await Promise.allSettled(group.map(action));
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.status === 'fulfilled') {
+        await writeText(context.stdout, `${outcome.value ?? group[index]}\n`);
+        continue;
+      }
+      const exitCode = await reportError(outcome.reason, context);
+      worst = Math.max(worst, getSpecialExitCode(outcome.reason, exitCodes) ?? exitCode);
     }
-    const exitCode = await reportError(outcome.reason, context);
-    worst = Math.max(worst, getSpecialExitCode(outcome.reason, exitCodes) ?? exitCode);
   }
   return worst;
 }

@@ -171,6 +171,7 @@ export interface ContainerSummary {
   id: string;
   name: string;
   image: string;
+  imageId: string;
   command: string[];
   status: ContainerStatus;
   createdAtMs: number;
@@ -181,7 +182,6 @@ export interface ContainerSummary {
 }
 
 export interface ContainerDetails extends ContainerSummary {
-  imageId: string;
   state: {
     status: ContainerStatus;
     running: boolean;

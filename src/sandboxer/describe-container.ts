@@ -9,6 +9,7 @@ export function summarizeContainer({ state }: ContainerEntry): ContainerSummary 
     id: state.id,
     name: state.name,
     image: state.image.reference,
+    imageId: state.image.id,
     command: getSpec(state).process?.args ?? [],
     status: state.status,
     createdAtMs: state.createdAtMs,
@@ -29,7 +30,6 @@ export function describeContainer(
   const spec = getSpec(state);
   return {
     ...summarizeContainer(entry),
-    imageId: state.image.id,
     state: {
       status: state.status,
       running: state.status === 'running',

@@ -35,7 +35,7 @@ export const rmi = defineCommand(
       const users = await findUsers(client);
       const remove = async (target: string): Promise<string> => {
         const { id, names } = await store.find(target);
-        const isLastName = names.length <= 1 || id.startsWith(target);
+        const isLastName = names.length <= 1 || id.startsWith(target.replace(/^sha256:/, ''));
         if (isLastName) await freeImage(client, users, { id, force: flags.force });
         const force = flags.force || flags.all;
         return describeRemoval(await store.remove(target, { force }));
@@ -69,10 +69,7 @@ async function findUsers(client: SandboxerClient | undefined): Promise<Map<strin
   const users = new Map<string, string[]>();
   if (client === undefined) return users;
   const { containers } = await client.call('list', { all: true });
-  const details = await Promise.all(
-    containers.map(({ id }) => client.call('inspect', { container: id })),
-  );
-  for (const { imageId, name } of details) {
+  for (const { imageId, name } of containers) {
     users.set(imageId, [...(users.get(imageId) ?? []), name]);
   }
   return users;
