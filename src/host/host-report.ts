@@ -149,7 +149,7 @@ async function examineGuest({ directories }: HostView): Promise<HostFinding> {
 
 async function examineTemplates({ directories }: HostView): Promise<HostFinding> {
   const names = await list(path.join(directories.cache, 'templates'));
-  const count = names.filter((name) => !name.startsWith('.')).length;
+  const count = names.filter((name) => /^[0-9a-f]{32}$/.test(name)).length;
   if (count > 0) return ok('template', `${count} in ${directories.cache}/templates`);
   return warn('template', 'none yet: the first start takes seconds', 'wardian template create');
 }

@@ -61,14 +61,16 @@ export class TemplateCatalog {
       (await this.list()).filter((one) => one.isCurrent).map((one) => one.key),
     );
     const removed: string[] = [];
-    for (const name of await this.#listNames()) {
-      if (!KEY.test(name) || (!all && current.has(name))) continue;
+    const names = await this.#listNames();
+    for (const key of new Set(names.map((name) => name.replace(UNFINISHED, '')))) {
+      if (!KEY.test(key)) continue;
+      const isUnwanted = names.includes(key) && (all || !current.has(key));
       // Running clones are not touched: the kernel keeps their memory until the last of them is gone.
-      await this.withKeyLock(name, {}, async () => {
-        await this.removeUnfinished(name);
-        await removeTemplate(this.getPath(name));
+      await this.withKeyLock(key, {}, async () => {
+        await this.removeUnfinished(key);
+        if (isUnwanted) await removeTemplate(this.getPath(key));
       });
-      removed.push(name);
+      if (isUnwanted) removed.push(key);
     }
     return removed;
   }
