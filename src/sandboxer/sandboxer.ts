@@ -29,6 +29,7 @@ import {
   type StartingProcess,
 } from './container-registry.ts';
 import { describeContainer, getRequest, summarizeContainer } from './describe-container.ts';
+import { killUnlessClaimed } from './kill-unless-claimed.ts';
 import { findImage } from './requests/find-image.ts';
 import { planContainer } from './requests/plan-container.ts';
 import { planExec } from './requests/plan-exec.ts';
@@ -278,17 +279,6 @@ async function waitForStart(
   } finally {
     listeners.delete(onProgress);
   }
-}
-
-/** A foreground container whose client never attached, or did not come back, must not run for ever. */
-async function killUnlessClaimed(sandbox: Sandbox): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), OWNER_GRACE_MS);
-  });
-  const first = await Promise.race([sandbox.io.claimed, sandbox.finished, patience]);
-  clearTimeout(timer);
-  if (first === 'late') await sandbox.destroy();
 }
 
 function getRunning(entry: ContainerEntry): Sandbox {

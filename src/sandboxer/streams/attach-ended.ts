@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { readLog } from '../../sandbox/container-log.ts';
 import type { ExitReport } from '../../sandbox/sandbox-state.ts';
-import { WardianError } from '../../util/errors.ts';
+import { hasErrno, WardianError } from '../../util/errors.ts';
 import { type AttachRequest, STREAM_KIND } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
 import type { ContainerEntry, ContainerRegistry } from '../container-registry.ts';
@@ -42,7 +42,11 @@ async function sendLog(
   stream: ServerStream,
 ): Promise<void> {
   const seen = typeof from === 'object' ? from : { stdout: 0, stderr: 0 };
-  const file = await open(logPath, 'r');
+  const file = await open(logPath, 'r').catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT')) return undefined; // somebody removed it: the exit code is still there
+    throw error;
+  });
+  if (file === undefined) return;
   try {
     const records = readLog(file);
     for (let next = await records.next(); !next.done; next = await records.next()) {
