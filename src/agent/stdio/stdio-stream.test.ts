@@ -225,3 +225,16 @@ for (const [name, play] of Object.entries(breaches)) {
     await stdio.exit.catch(() => {}); // only 'data after the exit' has one
   });
 }
+
+test('streams on a channel that is gone fail like those that were open, and throw at nobody', async () => {
+  const { client, stdio } = openPair(() => {});
+  client.close();
+  await assert.rejects(stdio.exit, { code: 'CANCELLED' });
+  const handlers = { onOutput() {}, onStdinAcknowledged() {}, onStdinClosed() {} };
+  const late = client.openStdio(container, handlers);
+  assert.equal(late.writeStdin(Buffer.from('x'), 0), true);
+  late.acknowledge('stdout', 0);
+  late.close();
+  await late.drained();
+  await assert.rejects(late.exit, { code: 'CANCELLED' });
+});

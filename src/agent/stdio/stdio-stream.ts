@@ -1,4 +1,4 @@
-import type { WardianError } from '../../util/errors.ts';
+import { toWardianError, type WardianError } from '../../util/errors.ts';
 import { decodeMessage, encodeMessage } from '../../util/protobuf.ts';
 import { agentBreach } from '../failures.ts';
 import { type ExitStatus, StdioRequestSchema, StdioResponseSchema } from '../generated/agent_pb.ts';
@@ -7,6 +7,9 @@ import { InputSide } from './input-side.ts';
 import { STDIO_FRAME_BYTES } from './limits.ts';
 import { OutputSide } from './output-side.ts';
 import { decodeStdioOutput, encodeStdioInputFrame, type StdioOutput } from './stdio-message.ts';
+
+/** Ids are odd; what is done to this one is done to none. */
+const NO_STREAM = 0;
 
 /** Offsets are where a host that takes over goes on; all before them counts as acknowledged. */
 export interface StdioOptions {
@@ -123,15 +126,23 @@ class AgentStdio implements StdioStream {
       stdoutOffset: BigInt(stdoutOffset),
       stderrOffset: BigInt(stderrOffset),
     });
-    return this.#rpc.open('stdio', payload, {
-      what: `relay the standard streams of container ${containerId}`,
-      onData: (bytes) => this.#receive(decodeStdioOutput(bytes)),
-      onResponse: (bytes) => this.#finish(bytes),
-      onFailure: (error) => {
-        this.#stop();
-        this.#rejectExit(error);
-      },
-    });
+    try {
+      return this.#rpc.open('stdio', payload, {
+        what: `relay the standard streams of container ${containerId}`,
+        onData: (bytes) => this.#receive(decodeStdioOutput(bytes)),
+        onResponse: (bytes) => this.#finish(bytes),
+        onFailure: (error) => this.#fail(error),
+      });
+    } catch (error) {
+      // The session has ended already: told like an end later on, for the caller may have other calls under way.
+      this.#fail(toWardianError(error));
+      return NO_STREAM;
+    }
+  }
+
+  #fail(error: WardianError): void {
+    this.#stop();
+    this.#rejectExit(error);
   }
 
   #receive(output: StdioOutput): void {
