@@ -217,7 +217,7 @@ export class AgentSession {
     const message = `the guest agent speaks version ${offer.version} of the protocol, this host version ${PROTOCOL_VERSION}`;
     this.#end(
       new WardianError('AGENT_VERSION', message, {
-        hint: 'the guest image is of another release; build it anew: wardian guest build',
+        hint: 'the guest image is of another release; remove the guest folder of the cache (see wardian info) and run ./wardian again',
       }),
     );
     return false;
