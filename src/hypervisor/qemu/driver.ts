@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createGuestMemory, findIsolationObstacle } from '../../host/launcher.ts';
 import { getOwnIdentity } from '../../host/process-identity.ts';
 import type { MachineConfig } from '../../machine/machine-config.ts';
 import { Cleanup } from '../../util/cleanup.ts';
-import { WardianError } from '../../util/errors.ts';
+import { toWardianError, WardianError } from '../../util/errors.ts';
 import { chooseAccelerator } from '../accelerator.ts';
 import type {
   BootRequest,
@@ -17,12 +18,15 @@ import { type ConfinementOptions, DEFAULT_USER_RANGE, planConfinement } from './
 import { loadTscKhz } from './host-clock.ts';
 import { findQemu, type QemuInstallation } from './installation.ts';
 import { openMonitor, QemuMachine } from './machine.ts';
+import { describeEnd, readLogTail, VMM_LOG } from './machine-log.ts';
 import { probeKvm } from './probe-kvm.ts';
-import { adoptQemu, type QemuStart, startQemu } from './process.ts';
+import { adoptQemu, type QemuProcess, type QemuStart, startQemu } from './process.ts';
 
 /** Raise it when the command line changes in a way that a saved state does not survive. */
 const LAYOUT_VERSION = 2;
 const NAME = 'qemu';
+/** Sockets of a process that dies are closed before it is gone. */
+const DYING_MS = 500;
 
 /** Finds QEMU, chooses the accelerator, and readies the driver. */
 export async function loadQemuDriver(options: DriverOptions): Promise<LoadedDriver> {
@@ -136,9 +140,23 @@ async function start(
     const memory = kind.kind === 'boot-snapshotable' ? files.memory : undefined;
     return new QemuMachine({ record, process: vmm, monitor, memory, isConfined });
   } catch (error) {
-    vmm.kill();
-    throw error;
+    throw await explainDeath(vmm, directory, error);
   }
+}
+
+/** A QEMU whose monitor cannot be reached has ended, or is ended now. */
+async function explainDeath(
+  vmm: QemuProcess,
+  directory: string,
+  cause: unknown,
+): Promise<WardianError> {
+  const end = await Promise.race([vmm.exited, delay(DYING_MS, undefined, { ref: false })]);
+  vmm.kill();
+  if (end === undefined) return toWardianError(cause);
+  const how = describeEnd(end.exitCode, end.signal, false);
+  const complaint = await readLogTail(directory, VMM_LOG);
+  const message = complaint === '' ? how : `${how}: ${complaint}`;
+  return new WardianError('HYPERVISOR_FAILED', message, { cause });
 }
 
 function confinementOptions({ options, qemu, accelerator }: Setup): ConfinementOptions {

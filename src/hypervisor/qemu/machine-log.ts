@@ -59,3 +59,18 @@ async function readTail(filePath: string): Promise<string> {
     return ''; // the folder is gone or was never filled: there is nothing to quote
   }
 }
+
+/** How QEMU ended, in words; `greeted`: its monitor had answered before. */
+export function describeEnd(
+  exitCode: number | undefined,
+  signal: string | undefined,
+  greeted: boolean,
+): string {
+  const end =
+    signal !== undefined
+      ? `was ended by ${signal}`
+      : exitCode === undefined
+        ? 'ended'
+        : `ended with exit code ${exitCode}`;
+  return greeted ? `QEMU ${end}` : `QEMU did not start and ${end}`;
+}

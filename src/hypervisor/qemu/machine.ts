@@ -5,7 +5,7 @@ import type { Disk } from '../../machine/machine-config.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
 import type { VirtualMachine, VirtualMachineExit, VirtualMachineRecord } from '../driver.ts';
 import { SCSI_BUS } from './arguments.ts';
-import { findPanic, readLogTail, VMM_LOG } from './machine-log.ts';
+import { describeEnd, findPanic, readLogTail, VMM_LOG } from './machine-log.ts';
 import { AGENT_SOCKET, connectTo, type QemuExit, type QemuProcess, QMP_SOCKET } from './process.ts';
 import { QmpClient } from './qmp-client.ts';
 import { loadState, saveState } from './state-transfer.ts';
@@ -171,20 +171,6 @@ export class QemuMachine implements VirtualMachine {
     const how = describeEnd(exitCode, signal, this.#monitor.greeted);
     return complaint === '' ? how : `${how}: ${complaint}`;
   }
-}
-
-function describeEnd(
-  exitCode: number | undefined,
-  signal: string | undefined,
-  greeted: boolean,
-): string {
-  const end =
-    signal !== undefined
-      ? `was ended by ${signal}`
-      : exitCode === undefined
-        ? 'ended'
-        : `ended with exit code ${exitCode}`;
-  return greeted ? `QEMU ${end}` : `QEMU did not start and ${end}`;
 }
 
 function diskName(lun: number): string {
