@@ -366,8 +366,9 @@ describe('a sandboxer that is not what it should be', () => {
 
   it('logs -f and attach go on with the next one', async () => {
     const host = getHost();
-    const script = 'echo first; sleep 3; echo second >&2; echo third; sleep 1';
+    const script = 'echo first; sleep 4; echo second >&2; echo third; sleep 1';
     await host.succeed(['run', '-d', '--name', 'talker', 'busybox', 'sh', '-c', script]);
+    for (let logs = ''; logs !== 'first\n'; logs = await host.succeed(['logs', 'talker']));
     const following = host.wardian(['logs', '-f', '--tail', '1', 'talker']);
     const attached = host.wardian(['attach', 'talker']);
     await pause(800);
