@@ -113,7 +113,12 @@ export async function saveGuestMemory(
     ['memory', 'save', String(inherited), filePath],
     [memory.fd],
   );
-  return { checksum: parseAnswer(await helper.answer).checksum };
+  try {
+    return { checksum: parseAnswer(await helper.answer).checksum };
+  } catch (error) {
+    if (!(error instanceof WardianError) || error.code !== 'HOST_NO_SPACE') throw error;
+    throw new WardianError('HOST_NO_SPACE', `no space is left for ${filePath}`, { cause: error });
+  }
 }
 
 /** Frequency of this machine's time stamp counter, measured over 0.2 s. */
@@ -197,8 +202,11 @@ function parseAnswer(answer: string): { fd: number; checksum: string } {
   return { fd: Number(match[1]), checksum: match[2] as string };
 }
 
+/** The launcher's complaints end in the words of strerror(3), which tell a host that is full from a fault of ours. */
 function failed(message: string): WardianError {
-  return new WardianError('HYPERVISOR_FAILED', message);
+  if (/: No space left on device$/.test(message)) return new WardianError('HOST_NO_SPACE', message);
+  const isOutOfMemory = /: (Out of memory|Cannot allocate memory)$/.test(message);
+  return new WardianError(isOutOfMemory ? 'HOST_NO_MEMORY' : 'HYPERVISOR_FAILED', message);
 }
 
 function notStarted(launcherPath: string, cause: Error): WardianError {
