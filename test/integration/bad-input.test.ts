@@ -4,6 +4,7 @@ import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { findDirectories } from '../../src/host/directories.ts';
 import { assertNothingLeft } from '../support/nothing-left.ts';
 import {
   addBlob,
@@ -481,6 +482,11 @@ const SURROUNDINGS: readonly BadSurroundings[] = [
     hint: /hint: \.\/wardian check/,
   },
   {
+    name: 'a runtime folder on a file system that takes none',
+    prepare: () => ({ WARDIAN_RUNTIME_DIR: '/sys/firmware/wardian' }),
+    message: /the folder \/sys\/firmware\/wardian cannot be made/,
+  },
+  {
     name: 'a nonsensical accelerator',
     prepare: () => ({ WARDIAN_ACCEL: 'turbo' }),
     message: /WARDIAN_ACCEL is "turbo"/,
@@ -519,6 +525,26 @@ const FULL_DISKS = [
 ] as const;
 
 describe('full disks', { skip: needsRoot }, () => {
+  it('the templates’ folder’s', async () => {
+    const host = new TestHost();
+    const { cache } = findDirectories(process.env, process.getuid?.() ?? 0);
+    const place = path.join(host.directory, 'cache/templates');
+    mkdirSync(place, { recursive: true });
+    symlinkSync(path.join(cache, 'guest'), path.join(host.directory, 'cache/guest'));
+    host.environment['WARDIAN_CACHE_DIR'] = path.join(host.directory, 'cache');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'none', place]);
+    try {
+      const result = await host.wardian(['run', 'busybox', 'true']);
+      const message = /no space is left for .*\/cache\/templates\//;
+      assertRefused(result, { name: '', command: [], message });
+      assert.equal(await host.succeed(['ps', '-aq']), '');
+      assertNothingLeft(host, [place]);
+    } finally {
+      execFileSync('umount', ['-l', place]);
+    }
+    await host.close();
+  });
+
   for (const { folder, sizeKiB, message } of FULL_DISKS) {
     it(`the ${folder} folder's`, async () => {
       const host = new TestHost();
