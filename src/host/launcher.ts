@@ -128,13 +128,19 @@ export async function measureTscKhz(launcherPath: string): Promise<number> {
   throw failed('the launcher did not measure the clock');
 }
 
-/** Tries whether this user may isolate a machine here; undefined when it worked, else the reason. */
+/**
+ * Tries whether this user may isolate a machine here; undefined when it worked, else the reason. That no space is left
+ * is such a reason: it is how the kernel says that no more user namespaces are allowed (user_namespaces(7)).
+ */
 export async function findIsolationObstacle(launcherPath: string): Promise<string | undefined> {
   try {
     await startHelper(launcherPath, ['isolation'], []).answer;
     return undefined;
   } catch (error) {
-    if (error instanceof WardianError && error.code === 'HYPERVISOR_FAILED') return error.message;
+    const isRefusal =
+      error instanceof WardianError &&
+      (error.code === 'HYPERVISOR_FAILED' || error.code === 'HOST_NO_SPACE');
+    if (isRefusal) return error.message;
     throw error;
   }
 }
