@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type Directories, findDirectories } from '../src/host/directories.ts';
 import type { ImageStore } from '../src/image/image-store.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
-import type { SandboxServices } from '../src/sandbox/start-sandbox.ts';
+import type { SandboxServices } from '../src/sandbox/start-machine.ts';
 import type { RunRequest } from '../src/sandboxer/api.ts';
 import { SandboxerClient } from '../src/sandboxer/client.ts';
 import { createServices } from '../src/sandboxer/create-services.ts';

@@ -6,7 +6,8 @@ import { ContainerLog } from './container-log.ts';
 import { ProcessIo, type StreamOffsets } from './process-io.ts';
 import { Sandbox } from './sandbox.ts';
 import type { SandboxState } from './sandbox-state.ts';
-import { connectOutput, type SandboxServices } from './start-sandbox.ts';
+import type { SandboxServices } from './start-machine.ts';
+import { connectOutput } from './start-sandbox.ts';
 
 export interface AdoptOptions {
   readonly directory: string;

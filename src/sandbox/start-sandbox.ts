@@ -2,11 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
-import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
-import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
-import type { Guest } from '../template/guest.ts';
-import type { TemplateStore } from '../template/template-store.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { ContainerLog } from './container-log.ts';
@@ -20,26 +17,7 @@ import {
   sandboxDirectory,
   writeSandboxState,
 } from './sandbox-state.ts';
-
-/** What every sandbox of one sandboxer shares. */
-export interface SandboxServices {
-  readonly driver: HypervisorDriver;
-  readonly templates: TemplateStore;
-  readonly guest: Guest;
-  readonly runtimeDirectory: string;
-}
-
-export interface StartOptions {
-  readonly signal?: AbortSignal;
-  /** One line about a long step, such as making a template. */
-  readonly onProgress?: (line: string) => void;
-}
-
-interface Machine {
-  readonly machine: VirtualMachine;
-  readonly agent: AgentClient;
-  readonly templateKey: string;
-}
+import { type SandboxServices, type StartOptions, startMachine } from './start-machine.ts';
 
 /** The root disk's number in the agent's count (protocol/agent.proto, Layer). */
 const ROOT_DISK = 0;
@@ -92,33 +70,6 @@ async function makeDirectory(
   cleanup.defer('sandbox folder', () => rm(directory, { recursive: true, force: true }));
   await mkdir(path.join(directory, 'machine'), { mode: 0o711 });
   return directory;
-}
-
-async function startMachine(
-  services: SandboxServices,
-  plan: ContainerPlan,
-  directory: string,
-  options: StartOptions & { readonly onSessionRestarted: () => void },
-): Promise<Machine> {
-  const { driver, templates, guest } = services;
-  const place = {
-    id: plan.id,
-    directory: path.join(directory, 'machine'),
-    imagePath: plan.image.erofsPath,
-  };
-  if (!plan.fromTemplate) {
-    const booted = await bootSandboxMachine({
-      driver,
-      guest,
-      size: plan.size,
-      ...place,
-      ...options,
-    });
-    return { ...booted, templateKey: '' };
-  }
-  const template = await templates.obtain(plan.size, options);
-  const cloned = await cloneSandboxMachine({ driver, template, ...place, ...options });
-  return { ...cloned, templateKey: template.key };
 }
 
 function describeState(

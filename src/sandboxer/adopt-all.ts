@@ -10,7 +10,7 @@ import {
   type SandboxState,
   writeSandboxState,
 } from '../sandbox/sandbox-state.ts';
-import type { SandboxServices } from '../sandbox/start-sandbox.ts';
+import type { SandboxServices } from '../sandbox/start-machine.ts';
 import { WardianError } from '../util/errors.ts';
 import type { ContainerEntry } from './container-registry.ts';
 import { getRequest } from './describe-container.ts';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Directories } from '../host/directories.ts';
 import { loadDriver } from '../hypervisor/registry.ts';
 import { ImageStore } from '../image/image-store.ts';
-import type { SandboxServices } from '../sandbox/start-sandbox.ts';
+import type { SandboxServices } from '../sandbox/start-machine.ts';
 import { loadGuest } from '../template/guest.ts';
 import { TemplateStore } from '../template/template-store.ts';
 import type { Surroundings } from './handlers.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { SandboxServices } from '../sandbox/start-sandbox.ts';
+import type { SandboxServices } from '../sandbox/start-machine.ts';
 import { adoptAll } from './adopt-all.ts';
 import { Sandboxer } from './sandboxer.ts';
 

@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { checkHostMemory } from '../host/host-memory.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { OWNER_GRACE_MS, type Sandbox } from '../sandbox/sandbox.ts';
-import { type SandboxServices, startSandbox } from '../sandbox/start-sandbox.ts';
+import type { SandboxServices } from '../sandbox/start-machine.ts';
+import { startSandbox } from '../sandbox/start-sandbox.ts';
 import { chooseSizeClass } from '../template/size-class.ts';
 import { WardianError } from '../util/errors.ts';
 import {

@@ -1,0 +1,56 @@
+import path from 'node:path';
+import type { AgentClient } from '../agent/agent-client.ts';
+import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
+import type { Guest } from '../template/guest.ts';
+import type { TemplateStore } from '../template/template-store.ts';
+import type { ContainerPlan } from './container-plan.ts';
+
+/** What every sandbox of one sandboxer shares. */
+export interface SandboxServices {
+  readonly driver: HypervisorDriver;
+  readonly templates: TemplateStore;
+  readonly guest: Guest;
+  readonly runtimeDirectory: string;
+}
+
+export interface StartOptions {
+  readonly signal?: AbortSignal;
+  /** One line about a long step, such as making a template. */
+  readonly onProgress?: (line: string) => void;
+}
+
+/** A machine that is nobody's yet, with its agent. */
+export interface StartedMachine {
+  readonly machine: VirtualMachine;
+  readonly agent: AgentClient;
+  readonly templateKey: string;
+}
+
+/** The machine for a container: a clone of the template of its size, or one that boots when the plan asks for that. */
+export async function startMachine(
+  services: SandboxServices,
+  plan: ContainerPlan,
+  directory: string,
+  options: StartOptions & { readonly onSessionRestarted: () => void },
+): Promise<StartedMachine> {
+  const { driver, templates, guest } = services;
+  const place = {
+    id: plan.id,
+    directory: path.join(directory, 'machine'),
+    imagePath: plan.image.erofsPath,
+  };
+  if (!plan.fromTemplate) {
+    const booted = await bootSandboxMachine({
+      driver,
+      guest,
+      size: plan.size,
+      ...place,
+      ...options,
+    });
+    return { ...booted, templateKey: '' };
+  }
+  const template = await templates.obtain(plan.size, options);
+  const cloned = await cloneSandboxMachine({ driver, template, ...place, ...options });
+  return { ...cloned, templateKey: template.key };
+}
