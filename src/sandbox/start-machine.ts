@@ -20,6 +20,13 @@ export interface StartOptions {
   readonly onProgress?: (line: string) => void;
 }
 
+export interface MachineOptions extends StartOptions {
+  /** The sandbox's folder; the machine gets one of its own in it. */
+  readonly directory: string;
+  /** The agent has begun a new session: what was open must be opened again. */
+  readonly onSessionRestarted: () => void;
+}
+
 /** A machine that is nobody's yet, with its agent. */
 export interface StartedMachine {
   readonly machine: VirtualMachine;
@@ -31,8 +38,7 @@ export interface StartedMachine {
 export async function startMachine(
   services: SandboxServices,
   plan: ContainerPlan,
-  directory: string,
-  options: StartOptions & { readonly onSessionRestarted: () => void },
+  { directory, ...options }: MachineOptions,
 ): Promise<StartedMachine> {
   const { driver, templates, guest } = services;
   const place = {

@@ -34,8 +34,9 @@ export async function startSandbox(
   try {
     const directory = await makeDirectory(services, plan, cleanup);
     let sandbox: Sandbox | undefined;
-    const { machine, agent, templateKey } = await startMachine(services, plan, directory, {
+    const { machine, agent, templateKey } = await startMachine(services, plan, {
       ...options,
+      directory,
       onSessionRestarted: () => sandbox?.reconnect(),
     });
     cleanup.defer('virtual machine', () => machine.kill());
