@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Disk, MachineConfig } from '../machine/machine-config.ts';
+import type { Trace } from '../util/trace.ts';
 
 /** What the guest's kernel and agent print: every driver writes it to this file in the machine's folder, bounded. */
 export const CONSOLE_LOG = 'guest.log';
@@ -39,6 +40,8 @@ export interface BootRequest {
   /** Set when the machine is to become a template: its memory then lives in a file that can be kept. */
   readonly snapshotable: boolean;
   readonly signal?: AbortSignal;
+  /** Told of what the VMM reaches. */
+  readonly trace?: Trace | undefined;
 }
 
 export interface CloneRequest {
@@ -48,6 +51,7 @@ export interface CloneRequest {
   /** Replaces the template's devices' host side (shares, network); same kinds in the same order. */
   readonly config: MachineConfig;
   readonly signal?: AbortSignal;
+  readonly trace?: Trace | undefined;
 }
 
 /** A machine at rest: guest memory sealed against writing, and the state of the devices. */

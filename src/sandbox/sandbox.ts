@@ -5,6 +5,7 @@ import type { VirtualMachine, VirtualMachineExit } from '../hypervisor/driver.ts
 import type { GuestProcess } from '../oci/guest-operations.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
+import type { Trace } from '../util/trace.ts';
 import type { ContainerLog } from './container-log.ts';
 import { startFailure } from './exec-failure.ts';
 import { ProcessIo, STREAM_START } from './process-io.ts';
@@ -17,6 +18,7 @@ export interface SandboxParts {
   readonly agent: AgentClient;
   readonly io: ProcessIo;
   readonly log: ContainerLog | undefined;
+  readonly trace?: Trace | undefined;
 }
 
 export interface ExecPlan {
@@ -50,6 +52,8 @@ export class Sandbox {
   readonly state: SandboxState;
   readonly io: ProcessIo;
   readonly log: ContainerLog | undefined;
+  /** Of its start, going on to its end, when somebody asked for that. */
+  readonly trace: Trace | undefined;
   /** Settles when the container is over, its machine gone and its state written. Never rejects. */
   readonly finished: Promise<ExitReport>;
   readonly #machine: VirtualMachine;
@@ -63,6 +67,7 @@ export class Sandbox {
     this.state = parts.state;
     this.io = parts.io;
     this.log = parts.log;
+    this.trace = parts.trace;
     this.#machine = parts.machine;
     this.#agent = parts.agent;
     this.#watch();
@@ -236,6 +241,7 @@ export class Sandbox {
   }
 
   async #finish(report: ExitReport): Promise<ExitReport> {
+    this.trace?.mark('guest', 'process ended');
     this.state.status = 'exited';
     this.state.finishedAtMs = Date.now();
     this.state.exit = report;
@@ -247,7 +253,9 @@ export class Sandbox {
     // Written down before the machine goes, which alone knows the exit code if we are killed in between.
     const logFailure = await this.log?.close().catch((error: Error) => error.message);
     await this.#save().catch(() => {}); // a full disk: the exit code then is with us alone
+    this.trace?.mark('sandboxer', 'exit code written');
     const failures = await this.#dismantle();
+    this.trace?.mark('VMM', 'machine gone, with its folder');
     this.state.error ||= [...(logFailure === undefined ? [] : [logFailure]), ...failures].join(
       '; ',
     );

@@ -4,6 +4,7 @@ import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
 import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
 import type { Guest } from '../template/guest.ts';
 import type { TemplateStore } from '../template/template-store.ts';
+import type { Trace } from '../util/trace.ts';
 import type { ContainerPlan } from './container-plan.ts';
 
 /** What every sandbox of one sandboxer shares. */
@@ -18,6 +19,8 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
   /** One line about a long step, such as making a template. */
   readonly onProgress?: (line: string) => void;
+  /** Told of each phase that is over. */
+  readonly trace?: Trace | undefined;
 }
 
 export interface MachineOptions extends StartOptions {
@@ -57,6 +60,7 @@ export async function startMachine(
     return { ...booted, templateKey: '' };
   }
   const template = await templates.obtain(plan.size, options);
+  options.trace?.mark('sandboxer', 'template at hand');
   const cloned = await cloneSandboxMachine({ driver, template, ...place, ...options });
   return { ...cloned, templateKey: template.key };
 }

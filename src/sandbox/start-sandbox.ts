@@ -6,6 +6,7 @@ import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
+import { markWhen, type Trace } from '../util/trace.ts';
 import { ContainerLog } from './container-log.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { startFailure } from './exec-failure.ts';
@@ -30,6 +31,7 @@ export async function startSandbox(
   plan: ContainerPlan,
   options: StartOptions = {},
 ): Promise<Sandbox> {
+  const { trace } = options;
   const cleanup = new Cleanup();
   try {
     const directory = await makeDirectory(services, plan, cleanup);
@@ -47,13 +49,14 @@ export async function startSandbox(
     const io = new ProcessIo({ containerId: plan.id, execId: '' }, STREAM_START);
     connectOutput(io, log, plan.owned);
     try {
-      await startContainer(plan, machine, agent, io);
+      await startContainer({ plan, machine, agent, io, trace });
     } catch (error) {
       throw await explainBootFailure(error, machine, services.guest);
     }
     await saved;
     await writeSandboxState(directory, state);
-    sandbox = new Sandbox({ directory, state, machine, agent, io, log });
+    trace?.mark('sandboxer', 'state written');
+    sandbox = new Sandbox({ directory, state, machine, agent, io, log, trace });
     return sandbox;
   } catch (error) {
     throw await cleanup.fail(error);
@@ -131,13 +134,16 @@ export function connectOutput(
   }
 }
 
+interface ContainerStart {
+  readonly plan: ContainerPlan;
+  readonly machine: VirtualMachine;
+  readonly agent: AgentClient;
+  readonly io: ProcessIo;
+  readonly trace: Trace | undefined;
+}
+
 /** Sends everything that the agent needs at once: one journey, not five. */
-async function startContainer(
-  plan: ContainerPlan,
-  machine: VirtualMachine,
-  agent: AgentClient,
-  io: ProcessIo,
-): Promise<void> {
+async function startContainer({ plan, machine, agent, io, trace }: ContainerStart): Promise<void> {
   const personalized = agent.personalize({
     entropy: randomBytes(ENTROPY_BYTES),
     realtimeNanoseconds: BigInt(Date.now()) * 1_000_000n,
@@ -151,6 +157,11 @@ async function startContainer(
   });
   const started = agent.startContainer({ id: plan.id });
   io.connect(agent);
+  if (trace !== undefined) {
+    markWhen(personalized, trace, ['guest', 'agent answers, with an identity of its own']);
+    markWhen(created, trace, ['guest', 'container created']);
+    markWhen(started, trace, ['guest', 'process started']);
+  }
   const died = machine.exited.then(({ reason }) => {
     throw new WardianError('SANDBOX_DIED', `the virtual machine ended while it started: ${reason}`);
   });

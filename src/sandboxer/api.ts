@@ -91,6 +91,8 @@ export interface RunRequest {
   limits: ResourceLimits;
   /** False boots the sandbox cold. */
   template: boolean;
+  /** Send the phases of the start, and of the end, to whoever attaches. */
+  trace?: boolean;
 }
 
 export interface ResourceLimits {
@@ -255,6 +257,8 @@ export const STREAM_KIND = {
   progress: 8,
   /** Sandboxer to client: a LogStart as JSON, before the first line of a log; offset is 0. */
   logStart: 9,
+  /** Sandboxer to client: TraceMarks as a JSON list; offset is 0. */
+  trace: 10,
 } as const;
 
 export type StreamKind = (typeof STREAM_KIND)[keyof typeof STREAM_KIND];

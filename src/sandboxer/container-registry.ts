@@ -3,6 +3,7 @@ import type { ProcessIo } from '../sandbox/process-io.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SandboxState } from '../sandbox/sandbox-state.ts';
 import { WardianError } from '../util/errors.ts';
+import type { Trace } from '../util/trace.ts';
 
 /** A container that the sandboxer knows: running in a sandbox, or ended with only its state left. */
 export interface ContainerEntry {
@@ -19,6 +20,7 @@ export interface ContainerEntry {
 /** A process to which clients can be joined. */
 export interface AttachableProcess {
   readonly io: ProcessIo;
+  readonly trace?: Trace | undefined;
   /** Fulfilled when it is over and what comes after that (removal with --rm) is done. */
   readonly done: Promise<void>;
   /** Its owner has let go of it: it goes on alone. */
@@ -31,6 +33,7 @@ export interface StartingProcess {
   readonly process: Promise<AttachableProcess>;
   /** Told about long steps. */
   readonly listeners: Set<(line: string) => void>;
+  readonly trace?: Trace | undefined;
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
@@ -120,6 +123,7 @@ export class ContainerRegistry {
   async whileStarting(
     id: string,
     start: (onProgress: (line: string) => void) => Promise<AttachableProcess>,
+    trace?: Trace,
   ): Promise<AttachableProcess> {
     if (this.#starting.has(id)) {
       throw new WardianError('NAME_IN_USE', `${id.slice(0, 12)} is being started already`);
@@ -129,7 +133,7 @@ export class ContainerRegistry {
       for (const listener of listeners) listener(line);
     });
     process.catch(() => {}); // reported to whoever started it, below
-    this.#starting.set(id, { process, listeners });
+    this.#starting.set(id, { process, listeners, trace });
     try {
       return await process;
     } finally {

@@ -8,6 +8,7 @@ import type { SandboxServices } from '../sandbox/start-machine.ts';
 import { startSandbox } from '../sandbox/start-sandbox.ts';
 import { chooseSizeClass } from '../template/size-class.ts';
 import { WardianError } from '../util/errors.ts';
+import { Trace } from '../util/trace.ts';
 import {
   type AttachRequest,
   type ContainerDetails,
@@ -37,6 +38,7 @@ import { planExec } from './requests/plan-exec.ts';
 import { attachClient } from './streams/attach.ts';
 import { attachEnded, findEnded } from './streams/attach-ended.ts';
 import { followLogs } from './streams/follow-logs.ts';
+import { sendTrace } from './streams/send-trace.ts';
 
 export interface SandboxerOptions {
   readonly services: SandboxServices;
@@ -61,20 +63,22 @@ export class Sandboxer {
 
   async run(request: RunRequest, signal?: AbortSignal): Promise<RunResponse> {
     const { id } = request;
+    const trace = request.trace === true ? new Trace() : undefined;
+    trace?.mark('sandboxer', 'request received');
     checkHostMemory(request.limits.memoryBytes);
     const { name, release } = this.registry.reserve(id, request.name);
     try {
-      await this.registry.whileStarting(id, async (onProgress) => {
-        const image = await findImage(
-          this.#images,
-          request.image,
-          this.#services.guest.busyboxPath,
-        );
+      const start = async (onProgress: (line: string) => void): Promise<AttachableProcess> => {
+        const { busyboxPath } = this.#services.guest;
+        const image = await findImage(this.#images, request.image, busyboxPath);
+        trace?.mark('sandboxer', 'image found');
         const plan = planContainer(request, { name, image, logPath: this.getLogPath(id) });
-        const options = signal === undefined ? { onProgress } : { onProgress, signal };
+        trace?.mark('sandboxer', 'container planned');
+        const options = { onProgress, trace, ...(signal !== undefined && { signal }) };
         const sandbox = await startSandbox(this.#services, plan, options);
         return this.#toAttachable(this.addSandbox(sandbox));
-      });
+      };
+      await this.registry.whileStarting(id, start, trace);
       return { id, name, warnings: [] };
     } catch (error) {
       release();
@@ -105,6 +109,7 @@ export class Sandboxer {
     const end = await attachClient(process.io, request, stream);
     if (end.kind === 'exited') {
       await process.done;
+      if (process.trace !== undefined) sendTrace(stream, process.trace);
       return end.report;
     }
     if (request.owner && end.kind === 'detached') await process.disown();
@@ -229,6 +234,7 @@ export class Sandboxer {
       await Promise.race([sandbox.io.claimed, delay(OWNER_GRACE_MS, undefined, { ref: false })]);
     const entry = this.registry.entries.find((known) => known.sandbox === sandbox);
     if (entry !== undefined) await this.deleteEntry(entry);
+    sandbox.trace?.mark('sandboxer', 'container removed');
   }
 
   async #findProcess(request: AttachRequest, stream: ServerStream): Promise<AttachableProcess> {
@@ -248,6 +254,7 @@ export class Sandboxer {
     if (sandbox === undefined) throw notRunning(state.name);
     return {
       io: sandbox.io,
+      trace: sandbox.trace,
       done,
       disown: () => sandbox.disown(),
       kill: () => sandbox.destroy(),
@@ -269,7 +276,7 @@ export class Sandboxer {
 }
 
 async function waitForStart(
-  { process, listeners }: StartingProcess,
+  { process, listeners, trace }: StartingProcess,
   stream: ServerStream,
 ): Promise<AttachableProcess> {
   const onProgress = (line: string): void =>
@@ -279,6 +286,7 @@ async function waitForStart(
     return await process;
   } finally {
     listeners.delete(onProgress);
+    if (trace !== undefined) sendTrace(stream, trace);
   }
 }
 

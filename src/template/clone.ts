@@ -1,5 +1,6 @@
 import { AgentClient, type AgentClientOptions } from '../agent/agent-client.ts';
 import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import type { Trace } from '../util/trace.ts';
 import type { Guest } from './guest.ts';
 import { describeSandboxMachine, makeShareDirectory } from './machine.ts';
 import type { SizeClass } from './size-class.ts';
@@ -20,6 +21,7 @@ interface StartRequest {
   readonly signal?: AbortSignal;
   /** See AgentClientOptions. */
   readonly onSessionRestarted?: () => void;
+  readonly trace?: Trace | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ interface StartRequest {
 export async function cloneSandboxMachine(
   request: StartRequest & { readonly template: Template },
 ): Promise<SandboxMachine> {
-  const { driver, template, id, directory, imagePath, signal, onSessionRestarted } = request;
+  const { driver, template, id, directory, imagePath, signal, onSessionRestarted, trace } = request;
   const { size, snapshot, nonce } = template;
   const shareDirectory = await makeShareDirectory(directory);
   const machine = await driver.clone({
@@ -38,6 +40,7 @@ export async function cloneSandboxMachine(
     snapshot,
     config: describeSandboxMachine(size, snapshot.config.boot, { shareDirectory, imagePath }),
     ...(signal && { signal }),
+    trace,
   });
   return await connectAgent(machine, {
     knownNonce: nonce,
@@ -49,7 +52,8 @@ export async function cloneSandboxMachine(
 export async function bootSandboxMachine(
   request: StartRequest & { readonly guest: Guest; readonly size: SizeClass },
 ): Promise<SandboxMachine> {
-  const { driver, guest, size, id, directory, imagePath, signal, onSessionRestarted } = request;
+  const { driver, guest, size, id, directory, imagePath, signal, onSessionRestarted, trace } =
+    request;
   const shareDirectory = await makeShareDirectory(directory);
   const machine = await driver.boot({
     id,
@@ -57,6 +61,7 @@ export async function bootSandboxMachine(
     snapshotable: false,
     config: describeSandboxMachine(size, guest.boot, { shareDirectory, imagePath }),
     ...(signal && { signal }),
+    trace,
   });
   return await connectAgent(
     machine,

@@ -5,6 +5,7 @@ import { getOwnIdentity } from '../../host/process-identity.ts';
 import type { MachineConfig } from '../../machine/machine-config.ts';
 import { Cleanup } from '../../util/cleanup.ts';
 import { toWardianError, WardianError } from '../../util/errors.ts';
+import { markWhen, type Trace } from '../../util/trace.ts';
 import { chooseAccelerator } from '../accelerator.ts';
 import type {
   BootRequest,
@@ -102,7 +103,7 @@ async function boot(setup: Setup, request: BootRequest): Promise<QemuMachine> {
 async function clone(setup: Setup, request: CloneRequest): Promise<QemuMachine> {
   const { memory, statePath } = request.snapshot;
   const machine = await start(setup, request, { kind: 'clone' }, { memory, statePath });
-  machine.restore();
+  machine.restore(request.trace);
   return machine;
 }
 
@@ -110,11 +111,12 @@ interface StartRequest {
   readonly id: string;
   readonly directory: string;
   readonly config: MachineConfig;
+  readonly trace?: Trace | undefined;
 }
 
 async function start(
   setup: Setup,
-  { id, directory, config }: StartRequest,
+  { id, directory, config, trace }: StartRequest,
   kind: Start,
   files: Pick<QemuStart, 'memory' | 'statePath'> = {},
 ): Promise<QemuMachine> {
@@ -136,7 +138,9 @@ async function start(
   const { pid, startTime } = vmm.identity;
   const record = { driver: NAME, id, pid, pidStartTicks: startTime, directory };
   try {
+    trace?.mark('sandboxer', 'VMM started');
     const monitor = await openMonitor(directory);
+    if (trace !== undefined) markWhen(monitor.ready, trace, ['VMM', 'VMM takes commands']);
     const memory = kind.kind === 'boot-snapshotable' ? files.memory : undefined;
     return new QemuMachine({ record, process: vmm, monitor, memory, isConfined });
   } catch (error) {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Disk } from '../../machine/machine-config.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
+import { markWhen, type Trace } from '../../util/trace.ts';
 import type { VirtualMachine, VirtualMachineExit, VirtualMachineRecord } from '../driver.ts';
 import { SCSI_BUS } from './arguments.ts';
 import { describeEnd, findPanic, readLogTail, VMM_LOG } from './machine-log.ts';
@@ -55,8 +56,10 @@ export class QemuMachine implements VirtualMachine {
   }
 
   /** Loads a clone's state and lets it run. The commands leave now; a failure ends the machine and is its reason. */
-  restore(): void {
-    loadState(this.#monitor).catch((error: Error) => {
+  restore(trace?: Trace): void {
+    const loaded = loadState(this.#monitor);
+    if (trace !== undefined) markWhen(loaded, trace, ['VMM', 'state loaded']);
+    loaded.catch((error: Error) => {
       // A monitor that is closed belongs to a QEMU that has ended: its end says why, and this only that.
       if (!this.#monitor.isClosed) this.#failure = error.message;
       this.#process.kill();

@@ -27,6 +27,8 @@ interface Pending {
 export class QmpClient {
   /** Resolves when the connection is over. Never rejects. */
   readonly closed: Promise<void>;
+  /** Resolves when QEMU takes commands; rejects when it never will. */
+  readonly ready: Promise<unknown>;
   readonly #stream: Duplex;
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(event: QmpEvent) => void>();
@@ -47,7 +49,8 @@ export class QmpClient {
     });
     stream.on('error', () => {}); // 'close' follows, and that is what counts
     stream.on('data', (bytes: Buffer) => this.#receive(bytes));
-    this.execute('qmp_capabilities').catch(() => {}); // whoever issues the next command learns of it
+    this.ready = this.execute('qmp_capabilities');
+    this.ready.catch(() => {}); // whoever issues the next command learns of it
   }
 
   /** True once nothing more can come; every command that was under way has failed. */

@@ -37,6 +37,7 @@ export function parseRunRequest(value: unknown): RunRequest {
     ...parseStopSignal(fields['stopSignal']),
     limits: parseLimits(fields['limits']),
     template: requireBoolean(fields, 'template'),
+    ...parseTrace(fields['trace']),
   };
 }
 
@@ -69,6 +70,12 @@ function parseLabels(value: unknown): Record<string, string> {
   return Object.fromEntries(
     entries.map(([key, text]) => [key, checkText(text, `labels.${key.slice(0, 80)}`)]),
   );
+}
+
+function parseTrace(value: unknown): { trace?: boolean } {
+  if (value === undefined) return {};
+  if (typeof value !== 'boolean') throw wrong('trace', 'must be true or false');
+  return { trace: value };
 }
 
 function parseStopSignal(value: unknown): { stopSignal?: number } {

@@ -1,4 +1,5 @@
 import { WardianError } from '../../util/errors.ts';
+import type { TraceMark } from '../../util/trace.ts';
 import {
   type AttachRequest,
   type ExitReport,
@@ -8,6 +9,7 @@ import {
 } from '../api.ts';
 import type { ClientStream, SandboxerClient } from '../client.ts';
 import { OutputTrack, type WriteOutput } from './output-track.ts';
+import { readTrace } from './send-trace.ts';
 import { StdinFeed } from './stdin-feed.ts';
 
 export type AttachEnd = { kind: 'exited'; report: ExitReport } | { kind: 'detached' };
@@ -23,6 +25,8 @@ export interface AttachOptions {
   readonly writeStderr: WriteOutput;
   /** A line about a long step that the sandboxer takes first. */
   onProgress?(line: string): void;
+  /** The sandboxer's part of a trace that the run request asked for, as far as it has come. */
+  onTrace?(marks: TraceMark[]): void;
   /** `push` of stdin may go on. */
   onStdinRoom?(): void;
   /** Another connection took over: a terminal tells it its size. */
@@ -150,6 +154,7 @@ export class AttachSession {
     else if (kind === STREAM_KIND.stderr) this.#stderr.receive(offset, bytes);
     else if (kind === STREAM_KIND.stdinAcknowledged) this.#stdin.acknowledge(offset);
     else if (kind === STREAM_KIND.progress) this.#options.onProgress?.(bytes.toString('utf8'));
+    else if (kind === STREAM_KIND.trace) this.#options.onTrace?.(readTrace(bytes));
   }
 
   /** Waits for the end, through as many sandboxers as it takes. */
