@@ -15,6 +15,7 @@ import {
   installPackages,
   type PackageEntry,
   PackagesMissing,
+  type PackageUse,
   readPackageTable,
 } from '../support/debian.ts';
 import type { Report } from '../support/progress.ts';
@@ -79,13 +80,19 @@ export function sealBuild(root: string, startedAt: Date): void {
   }
 }
 
+const PACKAGE_TITLES: Readonly<Record<PackageUse, string>> = {
+  run: 'Debian packages',
+  build: 'Debian packages of the compilers',
+  test: 'Debian packages of the tests',
+};
+
 /** Installs the packages of one use, or says which command does. */
-export function packagesStep(root: string, use: PackageEntry['use']): Step {
+export function packagesStep(root: string, use: PackageUse): Step {
   const table = readPackageTable(path.join(root, 'scripts/packages'));
   const wanted = table.filter((entry) => entry.use === use);
   let missing: PackageEntry[] = [];
   return {
-    title: use === 'run' ? 'Debian packages' : 'Debian packages of the tests',
+    title: PACKAGE_TITLES[use],
     isDone: async () => {
       const names = await findMissingPackages(wanted.map((entry) => entry.name));
       missing = wanted.filter((entry) => names.includes(entry.name));

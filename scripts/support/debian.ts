@@ -3,11 +3,13 @@ import path from 'node:path';
 import type { Report } from './progress.ts';
 import { CommandFailed, run } from './run.ts';
 
+export type PackageUse = 'run' | 'build' | 'test';
+
 /** One line of scripts/packages. */
 export interface PackageEntry {
   readonly name: string;
-  /** `run`: every set-up needs it; `test`: only the test command does. */
-  readonly use: 'run' | 'test';
+  /** `run`: every set-up needs it; `build`: `wardian guest build` and the test command do; `test`: the test command alone. */
+  readonly use: PackageUse;
   readonly reason: string;
 }
 
@@ -18,11 +20,15 @@ export function readPackageTable(file: string): PackageEntry[] {
     .filter((line) => line.trim() !== '' && !line.startsWith('#'))
     .map((line) => {
       const [name = '', use = '', reason = ''] = line.split('|').map((cell) => cell.trim());
-      if (name === '' || reason === '' || (use !== 'run' && use !== 'test')) {
-        throw new Error(`${file}: not "name | run or test | reason": ${line}`);
+      if (name === '' || reason === '' || !isPackageUse(use)) {
+        throw new Error(`${file}: not "name | run, build or test | reason": ${line}`);
       }
       return { name, use, reason };
     });
+}
+
+function isPackageUse(text: string): text is PackageUse {
+  return text === 'run' || text === 'build' || text === 'test';
 }
 
 /** Packages are missing and this user cannot install them; the message is the whole explanation. */
@@ -82,7 +88,8 @@ async function updateLists(report: Report): Promise<void> {
   await apt(['update', ...LOCK_OPTION], report);
 }
 
-async function apt(
+/** Runs apt-get and reports what its status lines say. */
+export async function apt(
   arguments_: readonly string[],
   report: Report,
   directory?: string,
@@ -127,7 +134,7 @@ export async function openPackage(
   // Half a gigabyte that nobody would miss when a set-up is interrupted.
   process.once('exit', close);
   try {
-    await download(name, directory, report);
+    await downloadPackage(name, directory, report);
     const archive = readdirSync(directory).find((file) => file.endsWith('.deb'));
     if (archive === undefined) throw new Error(`apt-get download ${name} left no file`);
     report('unpacking');
@@ -142,7 +149,12 @@ export async function openPackage(
   }
 }
 
-async function download(name: string, directory: string, report: Report): Promise<void> {
+/** Fetches a package's file into the folder. */
+export async function downloadPackage(
+  name: string,
+  directory: string,
+  report: Report,
+): Promise<void> {
   // As root apt would fetch as its own user, who cannot write here.
   const command = ['download', '-o', 'APT::Sandbox::User=root', name];
   try {

@@ -5,10 +5,12 @@ export type Report = (detail: string) => void;
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
+/** Where lines cannot move, long work gives a sign of life so often. */
+const PLAIN_DETAIL_MS = 20_000;
 
 /**
  * Shows long work step by step: on a terminal one moving line a step, elsewhere a plain line when
- * a step begins and one when it ends. Each step tells its time.
+ * a step begins, one when it ends, and now and then one between. Each step tells its time.
  */
 export class Progress {
   readonly #stream: Pick<WriteStream, 'write' | 'isTTY' | 'columns'>;
@@ -30,7 +32,12 @@ export class Progress {
   async #plain<T>(title: string, action: (report: Report) => Promise<T>): Promise<T> {
     const started = performance.now();
     this.#stream.write(`${this.#prefix}: ${title} ...\n`);
-    const result = await action(() => undefined);
+    let nextMs = started + PLAIN_DETAIL_MS;
+    const result = await action((detail) => {
+      if (detail === '' || performance.now() < nextMs) return;
+      nextMs = performance.now() + PLAIN_DETAIL_MS;
+      this.#stream.write(`${this.#prefix}: ${title}: ${detail}\n`);
+    });
     this.#stream.write(`${this.#prefix}: ${title}: done in ${formatSeconds(started)}\n`);
     return result;
   }
