@@ -40,6 +40,8 @@ const MAX_SOCKET_PATH_BYTES = 107;
 /** A connection to the sandboxer of this user. */
 export class SandboxerClient {
   readonly #connection: ClientConnection;
+  /** True when there was no sandboxer, and one was started for this. */
+  hasStarted = false;
 
   private constructor(connection: ClientConnection) {
     this.#connection = connection;
@@ -50,7 +52,10 @@ export class SandboxerClient {
     for (let attempt = 1; ; attempt++) {
       throwIfCancelled(options.signal);
       const client = await SandboxerClient.connectIfRunning(options);
-      if (client !== undefined) return client;
+      if (client !== undefined) {
+        client.hasStarted = attempt > 1;
+        return client;
+      }
       const { SANDBOXER_LOG_NAME, startFailure, startSandboxer } = await import(
         './start-sandboxer.ts'
       );

@@ -47,7 +47,12 @@ export function buildRunRequest(
     ...(flags['stop-signal'] !== undefined && { stopSignal: parseSignal(flags['stop-signal']) }),
     limits: buildLimits(flags),
     template: !flags['no-template'],
+    ...(isTraced(flags) && { trace: true }),
   };
+}
+
+export function isTraced(flags: RunFlags): boolean {
+  return flags.trace || flags['trace-file'] !== undefined;
 }
 
 function parseNetwork(network: string | undefined): 'none' {

@@ -28,6 +28,8 @@ export const runSpec = {
     'label-file': { value: 'FILE', repeated: true, help: 'a file with a label on each line' },
     'stop-signal': { value: 'SIGNAL', help: 'what asks it to stop (default TERM)' },
     'no-template': { help: 'boot its sandbox instead of cloning one' },
+    trace: { help: 'say on standard error how long each phase took' },
+    'trace-file': { value: 'FILE', help: 'write that to a file, as JSON' },
     'sig-proxy': { initially: true, help: 'pass signals on to it (not with a terminal)' },
   },
   refused: {

@@ -1,24 +1,52 @@
 import { type RunRequest, type RunResponse, STREAM_KIND } from '../../sandboxer/api.ts';
 import type { SandboxerClient } from '../../sandboxer/client.ts';
+import { readTrace } from '../../sandboxer/streams/send-trace.ts';
 import { WardianError } from '../../util/errors.ts';
+import type { ParsedArguments } from '../arguments/spec.ts';
 import type { CommandContext } from '../command.ts';
 import { connect } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
 import { createProgressLine } from '../output/progress-line.ts';
+import type { RunTrace } from '../output/run-trace.ts';
 import { writeText } from '../output/write-text.ts';
 import { parseDetachKeys } from '../terminal/detach-keys.ts';
 import { joinProcess } from '../terminal/join-process.ts';
 import { createId, startProcess } from '../terminal/start-process.ts';
-import { buildRunRequest } from './run-request.ts';
+import { buildRunRequest, isTraced } from './run-request.ts';
 import { runSpec } from './run-spec.ts';
+
+type RunArguments = ParsedArguments<(typeof runSpec)['flags']>;
 
 /** `wardian run`. */
 export const run = defineCommand(runSpec, async (parsed, context) => {
+  if (!isTraced(parsed.flags)) return runContainer(parsed, context);
+  const { RunTrace } = await import('../output/run-trace.ts');
+  const trace = new RunTrace();
+  const targets = { table: parsed.flags.trace, file: parsed.flags['trace-file'] };
+  let exitCode: number;
+  try {
+    exitCode = await runContainer(parsed, context, trace);
+  } catch (error) {
+    trace.mark('failed');
+    await trace.deliver(context, targets).catch(() => {}); // The first failure is the one to tell.
+    throw error;
+  }
+  trace.mark('exit code here, output written');
+  await trace.deliver(context, targets);
+  return exitCode;
+});
+
+async function runContainer(
+  parsed: RunArguments,
+  context: CommandContext,
+  trace?: RunTrace,
+): Promise<number> {
   const detachKeys = parseDetachKeys(parsed.flags['detach-keys']); // before anything is started
   const request = buildRunRequest(parsed, createId(), context);
   await warnAboutInput(request, context);
   const client = await connect(context);
-  if (request.detached) return runDetached(client, request, context);
+  trace?.mark(client.hasStarted ? 'sandboxer started' : 'sandboxer reached');
+  if (request.detached) return runDetached({ client, request, trace }, context);
 
   const started = startProcess({
     client,
@@ -38,12 +66,18 @@ export const run = defineCommand(runSpec, async (parsed, context) => {
     terminal: request.terminal,
     detachKeys,
     proxySignals: parsed.flags['sig-proxy'],
+    trace,
   });
-});
+}
+
+interface DetachedRun {
+  readonly client: SandboxerClient;
+  readonly request: RunRequest;
+  readonly trace: RunTrace | undefined;
+}
 
 async function runDetached(
-  client: SandboxerClient,
-  request: RunRequest,
+  { client, request, trace }: DetachedRun,
   context: CommandContext,
 ): Promise<number> {
   const progress = createProgressLine(() => context.stderr);
@@ -56,6 +90,7 @@ async function runDetached(
       {
         onFrame: (kind, _offset, bytes) => {
           if (kind === STREAM_KIND.progress) progress.show(bytes.toString('utf8'));
+          else if (kind === STREAM_KIND.trace) trace?.take(readTrace(bytes));
         },
       },
     );

@@ -5,6 +5,7 @@ import { WardianError } from '../../util/errors.ts';
 import type { CommandContext, OutputStream } from '../command.ts';
 import { connect } from '../connect.ts';
 import { createProgressLine } from '../output/progress-line.ts';
+import type { RunTrace } from '../output/run-trace.ts';
 import { DetachFilter } from './detach-keys.ts';
 import { enterPlainOutput, enterRawMode } from './raw-mode.ts';
 import { catchEndingSignals, proxySignals, type SignalWatch } from './signals.ts';
@@ -19,6 +20,8 @@ export interface JoinOptions {
   /** What they type to leave it; empty: nothing does. */
   readonly detachKeys: Buffer;
   readonly proxySignals: boolean;
+  /** Told of the first output, and of what the sandboxer traced. */
+  readonly trace?: RunTrace | undefined;
 }
 
 /** Joins the command line to a process until one of them leaves; returns the exit code. */
@@ -48,6 +51,7 @@ function openSession(context: CommandContext, options: JoinOptions): AttachSessi
     (bytes: Uint8Array, done: (error?: Error | null) => void): void => {
       progress.clear();
       context[name].write(bytes, done);
+      options.trace?.markOutput();
     };
   const session: AttachSession = new AttachSession({
     client: options.client,
@@ -57,6 +61,7 @@ function openSession(context: CommandContext, options: JoinOptions): AttachSessi
     writeStdout: write('stdout'),
     writeStderr: write('stderr'),
     onProgress: (line) => progress.show(line),
+    onTrace: (marks) => options.trace?.take(marks),
     onStdinRoom: () => context.stdin.resume(),
     onReconnected: () => {
       if (options.terminal) sendTerminalSize(context.stdout, options.request, session);
