@@ -82,6 +82,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/template.ts')).template,
   },
   {
+    name: 'ksm',
+    summary: 'let the kernel merge equal pages of sandboxes, or say what that does',
+    load: async () => (await import('./commands/ksm.ts')).ksm,
+  },
+  {
     name: 'check',
     summary: 'say what this host can do, what not, and the remedy',
     load: async () => (await import('./commands/check.ts')).check,

@@ -133,6 +133,13 @@ export const ERROR_CODES = {
     meaning: 'the host has too little free memory',
     remedy: 'stop something, or ask for less with --memory',
   },
+  KSM_MISSING: {
+    kind: 'host',
+    exitCode: 125,
+    meaning: 'the kernel has no same-page merging',
+    remedy:
+      'use a kernel with CONFIG_KSM, as distributions have it; in a container, look on the host',
+  },
   HYPERVISOR_MISSING: {
     kind: 'host',
     exitCode: 125,
