@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
+import type { StartResponse } from '../agent/generated/agent_pb.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
-import { markWhen, type Trace } from '../util/trace.ts';
+import type { Trace } from '../util/trace.ts';
 import { ContainerLog } from './container-log.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { startFailure } from './exec-failure.ts';
@@ -59,7 +60,9 @@ export async function startSandbox(
     sandbox = new Sandbox({ directory, state, machine, agent, io, log, trace });
     return sandbox;
   } catch (error) {
-    throw await cleanup.fail(error);
+    const failure = await cleanup.fail(error);
+    trace?.mark('sandboxer', 'failed, nothing left');
+    throw failure;
   }
 }
 
@@ -142,32 +145,47 @@ interface ContainerStart {
   readonly trace: Trace | undefined;
 }
 
-/** Sends everything that the agent needs at once: one journey, not five. */
-async function startContainer({ plan, machine, agent, io, trace }: ContainerStart): Promise<void> {
+/** Starts the container unless its machine ends first. */
+async function startContainer(start: ContainerStart): Promise<void> {
+  const { plan, machine } = start;
+  const died = machine.exited.then(({ reason }) => {
+    throw new WardianError('SANDBOX_DIED', `the virtual machine ended while it started: ${reason}`);
+  });
+  const result = await Promise.race([requestContainer(start), died]);
+  if (result.execErrno !== 0) throw startFailure(plan.guest.process.args[0] ?? '', result);
+  start.trace?.mark('guest', 'process started');
+}
+
+/** Sends everything that the agent needs at once: one journey, not five. A trace waits, to hear of each by itself. */
+async function requestContainer({
+  plan,
+  agent,
+  io,
+  trace,
+}: ContainerStart): Promise<StartResponse> {
   const personalized = agent.personalize({
     entropy: randomBytes(ENTROPY_BYTES),
     realtimeNanoseconds: BigInt(Date.now()) * 1_000_000n,
     hostname: plan.hostname,
     interfaces: [{ name: 'eth0', mac: createMacAddress() }],
   });
+  if (trace !== undefined) {
+    await personalized;
+    trace.mark('guest', 'agent answers');
+  }
   const created = agent.createContainer({
     ...plan.guest,
     id: plan.id,
     rootfs: { ...plan.guest.rootfs, layers: [{ lun: ROOT_DISK, type: 'erofs', data: '' }] },
   });
+  if (trace !== undefined) {
+    await created;
+    trace.mark('guest', 'container created');
+  }
   const started = agent.startContainer({ id: plan.id });
   io.connect(agent);
-  if (trace !== undefined) {
-    markWhen(personalized, trace, ['guest', 'agent answers, with an identity of its own']);
-    markWhen(created, trace, ['guest', 'container created']);
-    markWhen(started, trace, ['guest', 'process started']);
-  }
-  const died = machine.exited.then(({ reason }) => {
-    throw new WardianError('SANDBOX_DIED', `the virtual machine ended while it started: ${reason}`);
-  });
-  const steps = Promise.all([personalized, created, started]);
-  const [, , result] = await Promise.race([steps, died]);
-  if (result.execErrno !== 0) throw startFailure(plan.guest.process.args[0] ?? '', result);
+  const [, , result] = await Promise.all([personalized, created, started]);
+  return result;
 }
 
 /** A locally administered unicast address that no other clone has (IEEE 802: bit 1 set, bit 0 clear). */

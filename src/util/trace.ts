@@ -28,14 +28,10 @@ export class Trace {
   }
 }
 
-/** Marks a phase when something has come true; one that fails is told elsewhere. */
-export function markWhen(
-  event: Promise<unknown>,
-  trace: Trace,
-  [place, phase]: readonly [TracePlace, string],
-): void {
+/** Marks a phase of the VMM when something has come true; one that fails is told elsewhere. */
+export function markWhen(event: Promise<unknown>, trace: Trace, phase: string): void {
   event.then(
-    () => trace.mark(place, phase),
+    () => trace.mark('VMM', phase),
     () => {}, // whoever asked for it hears of that
   );
 }

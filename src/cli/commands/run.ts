@@ -31,7 +31,7 @@ export const run = defineCommand(runSpec, async (parsed, context) => {
     await trace.deliver(context, targets).catch(() => {}); // The first failure is the one to tell.
     throw error;
   }
-  trace.mark('exit code here, output written');
+  trace.mark('done');
   await trace.deliver(context, targets);
   return exitCode;
 });

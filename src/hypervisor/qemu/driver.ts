@@ -140,7 +140,7 @@ async function start(
   try {
     trace?.mark('sandboxer', 'VMM started');
     const monitor = await openMonitor(directory);
-    if (trace !== undefined) markWhen(monitor.ready, trace, ['VMM', 'VMM takes commands']);
+    if (trace !== undefined) markWhen(monitor.ready, trace, 'VMM takes commands');
     const memory = kind.kind === 'boot-snapshotable' ? files.memory : undefined;
     return new QemuMachine({ record, process: vmm, monitor, memory, isConfined });
   } catch (error) {

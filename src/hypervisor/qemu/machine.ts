@@ -58,7 +58,7 @@ export class QemuMachine implements VirtualMachine {
   /** Loads a clone's state and lets it run. The commands leave now; a failure ends the machine and is its reason. */
   restore(trace?: Trace): void {
     const loaded = loadState(this.#monitor);
-    if (trace !== undefined) markWhen(loaded, trace, ['VMM', 'state loaded']);
+    if (trace !== undefined) markWhen(loaded, trace, 'state loaded');
     loaded.catch((error: Error) => {
       // A monitor that is closed belongs to a QEMU that has ended: its end says why, and this only that.
       if (!this.#monitor.isClosed) this.#failure = error.message;
