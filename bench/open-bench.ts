@@ -32,7 +32,7 @@ export async function openBench(
   const setup = async (): Promise<PeerSetup> => {
     const place = path.join(directory, 'peers');
     await mkdir(place);
-    const image = await makePeerImage(place, library.services.guest.busyboxPath);
+    const image = await makePeerImage(place, library.services.pairs.busyboxPath);
     const controlGroup = controlGroupName(workspace);
     return { directory: place, controlGroup, containersConfiguration, image };
   };

@@ -88,11 +88,11 @@ export async function openLibrary(
   if (!existsSync(LAUNCHER)) throw new Error('nothing is built yet: run ./wardian check first');
   await mkdir(directories.runtime, { recursive: true, mode: 0o711 });
   const created = await createServices({ directories, environment, launcherPath: LAUNCHER });
-  const { services, images, describe } = created;
-  cleanup.defer('templates', () => services.templates.close());
+  const { services, pairs, images, describe } = created;
+  cleanup.defer('templates', () => pairs.close());
   const sandboxer = new Sandboxer({ services, images, dataDirectory: directories.data });
   cleanup.defer('containers', () => removeAll(sandboxer));
-  return { sandboxer, services, images, accelerator: describe().accelerator };
+  return { sandboxer, services, images, accelerator: (await describe()).accelerator };
 }
 
 async function removeAll(sandboxer: Sandboxer): Promise<void> {

@@ -18,7 +18,7 @@ export const clone: Row = {
 };
 
 async function measureClone({ library, directory }: Bench) {
-  const { driver, templates } = library.services;
+  const { driver, templates } = await library.services.pairs.choose();
   const template = await templates.obtain(chooseSizeClass({}));
   const place = path.join(directory, 'clone');
   await mkdir(place, { mode: 0o711 });

@@ -8,8 +8,8 @@ export interface DriverOptions {
   readonly diskDirectories: readonly string[];
   /** `WARDIAN_ACCEL`: insists on one accelerator. Absent or empty: the fastest that works. */
   readonly accelerator?: string | undefined;
-  /** The VMM's program, when it is not where distributions put it. */
-  readonly vmmPath?: string;
+  /** A VMM that is not where distributions put it, with the folder of its firmware. */
+  readonly vmm?: { readonly path: string; readonly firmwareDirectory: string };
   /** False leaves a VMM with the user, the namespaces and the files of its parent. Default: true where it is possible. */
   readonly confine?: boolean;
 }

@@ -27,7 +27,7 @@ export async function adoptSandbox(
   if (state.machine === undefined) {
     throw new WardianError('SANDBOX_DIED', 'the sandboxer ended while this container was made');
   }
-  const machine = await services.driver.adopt(state.machine.record);
+  const machine = await services.pairs.adopt(state.machine.record);
   try {
     return await adoptContainer(machine, state, options);
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { GuestContainer } from '../oci/guest-operations.ts';
+import type { GuestName } from '../template/guest.ts';
 import type { SizeClass } from '../template/size-class.ts';
 
 /** A container that is about to be: everything decided, nothing done. */
@@ -13,6 +14,8 @@ export interface ContainerPlan {
   readonly guest: GuestContainer;
   readonly hostname: string;
   readonly size: SizeClass;
+  /** Whose kernel it runs on; undefined: the one that is preferred here. */
+  readonly guestName: GuestName | undefined;
   /** False: boot cold. */
   readonly fromTemplate: boolean;
   readonly stopSignal: number;

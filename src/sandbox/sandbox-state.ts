@@ -31,6 +31,9 @@ export interface MachineState {
   /** Empty when it was booted cold. */
   readonly templateKey: string;
   readonly kernelRelease: string;
+  /** Whose kernel and whose VMM it is; absent in a state of a release that had one of each. */
+  readonly guest?: string;
+  readonly vmm?: string;
 }
 
 /** All that is on disk about a sandbox with its container; `Request` is what it was made from. */

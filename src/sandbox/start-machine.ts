@@ -1,17 +1,14 @@
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
-import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
-import type { Guest } from '../template/guest.ts';
-import type { TemplateStore } from '../template/template-store.ts';
+import type { GuestPair, PairSource } from '../template/guest-pair.ts';
 import type { Trace } from '../util/trace.ts';
 import type { ContainerPlan } from './container-plan.ts';
 
 /** What every sandbox of one sandboxer shares. */
 export interface SandboxServices {
-  readonly driver: HypervisorDriver;
-  readonly templates: TemplateStore;
-  readonly guest: Guest;
+  readonly pairs: PairSource;
   readonly runtimeDirectory: string;
 }
 
@@ -34,7 +31,9 @@ export interface MachineOptions extends StartOptions {
 export interface StartedMachine {
   readonly machine: VirtualMachine;
   readonly agent: AgentClient;
+  /** Empty when it was booted cold. */
   readonly templateKey: string;
+  readonly pair: GuestPair;
 }
 
 /** The machine for a container: a clone of the template of its size, or one that boots when the plan asks for that. */
@@ -43,7 +42,8 @@ export async function startMachine(
   plan: ContainerPlan,
   { directory, ...options }: MachineOptions,
 ): Promise<StartedMachine> {
-  const { driver, templates, guest } = services;
+  const pair = await services.pairs.choose(plan.guestName);
+  const { driver, templates, guest } = pair;
   const place = {
     id: plan.id,
     directory: path.join(directory, 'machine'),
@@ -57,10 +57,10 @@ export async function startMachine(
       ...place,
       ...options,
     });
-    return { ...booted, templateKey: '' };
+    return { ...booted, templateKey: '', pair };
   }
   const template = await templates.obtain(plan.size, options);
   options.trace?.mark('sandboxer', 'template at hand');
   const cloned = await cloneSandboxMachine({ driver, template, ...place, ...options });
-  return { ...cloned, templateKey: template.key };
+  return { ...cloned, templateKey: template.key, pair };
 }

@@ -19,7 +19,12 @@ import {
   sandboxDirectory,
   writeSandboxState,
 } from './sandbox-state.ts';
-import { type SandboxServices, type StartOptions, startMachine } from './start-machine.ts';
+import {
+  type SandboxServices,
+  type StartedMachine,
+  type StartOptions,
+  startMachine,
+} from './start-machine.ts';
 
 /** The root disk's number in the agent's count (protocol/agent.proto, Layer). */
 const ROOT_DISK = 0;
@@ -37,13 +42,14 @@ export async function startSandbox(
   try {
     const directory = await makeDirectory(services, plan, cleanup);
     let sandbox: Sandbox | undefined;
-    const { machine, agent, templateKey } = await startMachine(services, plan, {
+    const started = await startMachine(services, plan, {
       ...options,
       directory,
       onSessionRestarted: () => sandbox?.reconnect(),
     });
+    const { machine, agent, pair } = started;
     cleanup.defer('virtual machine', () => machine.kill());
-    const state = describeState(services, plan, machine, templateKey);
+    const state = describeState(plan, started);
     const saved = writeSandboxState(directory, { ...state, status: 'created' });
     saved.catch(() => {}); // awaited below, after what may fail before it
     const log = await openLog(plan, cleanup);
@@ -52,7 +58,7 @@ export async function startSandbox(
     try {
       await startContainer({ plan, machine, agent, io, trace });
     } catch (error) {
-      throw await explainBootFailure(error, machine, services.guest);
+      throw await explainBootFailure(error, machine, pair.guest);
     }
     await saved;
     await writeSandboxState(directory, state);
@@ -80,18 +86,18 @@ async function makeDirectory(
 }
 
 function describeState(
-  services: SandboxServices,
   plan: ContainerPlan,
-  machine: VirtualMachine,
-  templateKey: string,
+  { machine, templateKey, pair }: StartedMachine,
 ): SandboxState {
   const machineState: MachineState = {
     record: machine.record,
-    accelerator: services.driver.accelerator,
+    accelerator: pair.driver.accelerator,
     cpus: plan.size.cpus,
     memoryBytes: plan.size.memoryBytes,
     templateKey,
-    kernelRelease: services.guest.kernelRelease,
+    kernelRelease: pair.guest.kernelRelease,
+    guest: pair.guest.name,
+    vmm: `${pair.vmm}: ${pair.vmmVersion}`,
   };
   const now = Date.now();
   return {

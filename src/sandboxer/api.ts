@@ -1,3 +1,6 @@
+import type { PairExplanation } from '../template/explain-pair.ts';
+import type { GuestName } from '../template/guest.ts';
+
 /**
  * What clients ask of the sandboxer over its socket. Frames are ttrpc's; payloads of requests and responses are
  * the JSON of these types (both ends are of one build, checked by `hello`), data frames carry standard streams.
@@ -33,7 +36,7 @@ export interface SandboxerMethods {
   info: { request: Record<string, never>; response: SandboxerInfo };
   /** Makes the template of a size class unless it is there. */
   prepareTemplate: {
-    request: { limits: ResourceLimits };
+    request: TemplateRequest;
     response: { key: string; made: boolean };
   };
   /** Ends the sandboxer when nothing runs (`force`: even then; the virtual machines go on). */
@@ -44,6 +47,12 @@ export interface SandboxerMethods {
 export interface SandboxerStreams {
   attach: { request: AttachRequest; response: ExitReport };
   logs: { request: LogsRequest; response: EmptyResponse };
+}
+
+export interface TemplateRequest {
+  limits: ResourceLimits;
+  /** As in a RunRequest. */
+  guest?: GuestName;
 }
 
 export type EmptyResponse = Record<string, never>;
@@ -91,6 +100,8 @@ export interface RunRequest {
   limits: ResourceLimits;
   /** False boots the sandbox cold. */
   template: boolean;
+  /** Whose kernel it runs on: the distribution's, or the one that was built. Absent: what is preferred here. */
+  guest?: GuestName;
   /** Send the phases of the start, and of the end, to whoever attaches. */
   trace?: boolean;
 }
@@ -216,6 +227,10 @@ export interface ContainerDetails extends ContainerSummary {
     /** Key of the template it was cloned from; empty when it was booted cold. */
     template: string;
     kernel: string;
+    /** distro or mini. */
+    guest: string;
+    /** distro or small, and its version. */
+    vmm: string;
     directory: string;
   };
   execIds: string[];
@@ -235,6 +250,8 @@ export interface SandboxerInfo {
   containers: { running: number; exited: number };
   accelerator: string;
   acceleratorReason: string;
+  /** What the next sandbox runs on and in, and why. */
+  guest: PairExplanation;
   directories: { runtime: string; cache: string; data: string };
 }
 

@@ -1,46 +1,47 @@
 import path from 'node:path';
 import type { Directories } from '../host/directories.ts';
-import { loadDriver } from '../hypervisor/registry.ts';
 import { ImageStore } from '../image/image-store.ts';
 import type { SandboxServices } from '../sandbox/start-machine.ts';
-import { loadGuest } from '../template/guest.ts';
-import { TemplateStore } from '../template/template-store.ts';
+import type { GuestPreference } from '../template/guest-pair.ts';
+import { GuestPairs, parseGuestPreference } from '../template/guest-pairs.ts';
 import type { Surroundings } from './handlers.ts';
 
 export interface ServiceOptions {
   readonly directories: Directories;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly launcherPath: string;
+  /** What sandboxes get that ask for no guest; absent: what `WARDIAN_GUEST` says. */
+  readonly guest?: GuestPreference;
 }
 
 export interface Services {
   readonly services: SandboxServices;
   readonly images: ImageStore;
+  readonly pairs: GuestPairs;
   readonly describe: Surroundings['describe'];
 }
 
-/** Builds what all sandboxes share: driver, guest, templates, images. The one place where they are put together. */
+/** Builds what all sandboxes share: guests with their drivers and templates, images. The one place where they are put together. */
 export async function createServices(options: ServiceOptions): Promise<Services> {
   const { directories, environment, launcherPath } = options;
-  const guest = await loadGuest(directories.cache);
-  const { driver, choice } = await loadDriver('qemu', {
-    launcherPath,
-    cacheDirectory: directories.cache,
-    diskDirectories: [path.join(directories.data, 'images')],
-    accelerator: environment['WARDIAN_ACCEL'],
-  });
-  const templates = new TemplateStore({
+  const pairs = await GuestPairs.open({
     cacheDirectory: directories.cache,
     runtimeDirectory: directories.runtime,
-    driver,
-    guest,
     launcherPath,
+    diskDirectories: [path.join(directories.data, 'images')],
+    accelerator: environment['WARDIAN_ACCEL'],
+    preference: options.guest ?? parseGuestPreference(environment['WARDIAN_GUEST']),
   });
-  const describe = (): ReturnType<Surroundings['describe']> => ({
-    accelerator: choice.accelerator,
-    acceleratorReason: choice.reason,
-    directories: { ...directories },
-  });
-  const services = { driver, templates, guest, runtimeDirectory: directories.runtime };
-  return { services, images: new ImageStore(directories.data), describe };
+  const describe = async (): ReturnType<Surroundings['describe']> => {
+    const { loaded, ...guest } = await pairs.describe();
+    const { accelerator, reason } = loaded.choice;
+    return {
+      accelerator,
+      acceleratorReason: reason,
+      guest,
+      directories: { ...directories },
+    };
+  };
+  const services = { pairs, runtimeDirectory: directories.runtime };
+  return { services, pairs, images: new ImageStore(directories.data), describe };
 }

@@ -23,7 +23,7 @@ export function summarizeContainer({ state }: ContainerEntry): ContainerSummary 
 /** Everything that `inspect` shows. */
 export function describeContainer(
   entry: ContainerEntry,
-  place: { readonly driver: string; readonly logPath: string },
+  place: { readonly logPath: string },
 ): ContainerDetails {
   const { state } = entry;
   const request = getRequest(state);
@@ -53,12 +53,14 @@ export function describeContainer(
       limits: request.limits,
     },
     sandbox: {
-      driver: place.driver,
+      driver: state.machine?.record.driver ?? '',
       accelerator: state.machine?.accelerator ?? '',
       cpus: state.machine?.cpus ?? 0,
       memoryBytes: state.machine?.memoryBytes ?? 0,
       template: state.machine?.templateKey ?? '',
       kernel: state.machine?.kernelRelease ?? '',
+      guest: state.machine?.guest ?? '',
+      vmm: state.machine?.vmm ?? '',
       directory: entry.directory,
     },
     execIds: state.execs.map(({ execId }) => execId),

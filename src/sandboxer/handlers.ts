@@ -21,7 +21,7 @@ type Streams = {
 
 /** What the handlers need beside the containers. */
 export interface Surroundings {
-  describe(): Omit<SandboxerInfo, 'version' | 'pid' | 'containers'>;
+  describe(): Promise<Omit<SandboxerInfo, 'version' | 'pid' | 'containers'>>;
   /** Asks the process to leave once this call is answered. */
   leave(): void;
 }
@@ -42,8 +42,8 @@ export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings)
     resize: ({ container, execId, rows, columns }) =>
       answerEmpty(sandboxer.resize(container, rows, columns, execId)),
     stats: ({ container }) => sandboxer.stats(container),
-    info: async () => getInfo(sandboxer, surroundings),
-    prepareTemplate: ({ limits }, signal) => sandboxer.prepareTemplate(limits, signal),
+    info: () => getInfo(sandboxer, surroundings),
+    prepareTemplate: (request, signal) => sandboxer.prepareTemplate(request, signal),
     shutdown: async ({ force }) => shutDown(sandboxer, surroundings, force),
   };
   const streams: Streams = {
@@ -80,14 +80,14 @@ async function answerEmpty(work: Promise<void>): Promise<Record<string, never>> 
   return {};
 }
 
-function getInfo(sandboxer: Sandboxer, surroundings: Surroundings): SandboxerInfo {
+async function getInfo(sandboxer: Sandboxer, surroundings: Surroundings): Promise<SandboxerInfo> {
   const running = sandboxer.registry.runningCount;
   const exited = sandboxer.registry.entries.length - running;
   return {
     version: VERSION,
     pid: process.pid,
     containers: { running, exited },
-    ...surroundings.describe(),
+    ...(await surroundings.describe()),
   };
 }
 

@@ -18,10 +18,10 @@ import {
   type ExecResponse,
   type ExitReport,
   type LogsRequest,
-  type ResourceLimits,
   type RunRequest,
   type RunResponse,
   STREAM_KIND,
+  type TemplateRequest,
 } from './api.ts';
 import type { ServerStream } from './connection/server-connection.ts';
 import {
@@ -69,7 +69,7 @@ export class Sandboxer {
     const { name, release } = this.registry.reserve(id, request.name);
     try {
       const start = async (onProgress: (line: string) => void): Promise<AttachableProcess> => {
-        const { busyboxPath } = this.#services.guest;
+        const { busyboxPath } = this.#services.pairs;
         const image = await findImage(this.#images, request.image, busyboxPath);
         trace?.mark('sandboxer', 'image found');
         const plan = planContainer(request, { name, image, logPath: this.getLogPath(id) });
@@ -127,7 +127,6 @@ export class Sandboxer {
   inspect(container: string): ContainerDetails {
     const entry = this.registry.find(container);
     return describeContainer(entry, {
-      driver: this.#services.driver.name,
       logPath: this.getLogPath(entry.state.id),
     });
   }
@@ -179,7 +178,7 @@ export class Sandboxer {
   }
 
   async prepareTemplate(
-    limits: ResourceLimits,
+    { limits, guest }: TemplateRequest,
     signal: AbortSignal,
   ): Promise<{ key: string; made: boolean }> {
     checkHostMemory(limits.memoryBytes);
@@ -188,7 +187,8 @@ export class Sandboxer {
       made = true;
     };
     const size = chooseSizeClass(limits);
-    const template = await this.#services.templates.obtain(size, { signal, onProgress });
+    const { templates } = await this.#services.pairs.choose(guest);
+    const template = await templates.obtain(size, { signal, onProgress });
     return { key: template.key, made };
   }
 

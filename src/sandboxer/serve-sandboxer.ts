@@ -50,8 +50,8 @@ async function serve(
   cleanup: Cleanup,
 ): Promise<ServedSandboxer> {
   const { directories, log } = options;
-  const { services, images, describe } = await createServices(options);
-  cleanup.defer('templates', () => services.templates.close());
+  const { services, pairs, images, describe } = await createServices(options);
+  cleanup.defer('templates', () => pairs.close());
   const sandboxer = new Sandboxer({ services, images, dataDirectory: directories.data });
   cleanup.defer('sandboxes', () => sandboxer.release());
   await adoptAll(sandboxer, services, log);

@@ -1,53 +1,69 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { loadGuest } from './guest.ts';
+import { loadGuests } from './guest.ts';
+import { GuestCache } from './testing/guest-cache.ts';
 
-describe('the guest in the cache', () => {
-  let cache = '';
+describe('the guests in the cache', () => {
+  let cache: GuestCache;
   beforeEach(() => {
-    cache = mkdtempSync(path.join(tmpdir(), 'wardian-guest-'));
-    mkdirSync(path.join(cache, 'guest'));
-    for (const name of ['kernel', 'initramfs', 'busybox'])
-      writeFileSync(path.join(cache, name), name);
+    cache = new GuestCache();
   });
-  afterEach(() => rmSync(cache, { recursive: true }));
+  afterEach(() => cache.remove());
 
-  function write(changes: object = {}): void {
-    const at = (name: string): string => path.join(cache, name);
-    const distro = {
-      kernel: at('kernel'),
-      initramfs: at('initramfs'),
-      busybox: at('busybox'),
-      kernelRelease: '6.1.0-1-amd64',
-      acpi: true,
-      parameters: [],
-      sha256: { kernel: 'a'.repeat(64), initramfs: 'b'.repeat(64) },
-      ...changes,
-    };
-    writeFileSync(at('guest/manifest.json'), JSON.stringify({ version: 1, distro }));
+  const load = () => loadGuests(cache.directory);
+
+  function write(changes: object = {}, others: object = {}): void {
+    cache.write({ version: 2, distro: cache.describeDistro(changes), ...others });
   }
 
-  it('is found by its manifest', async () => {
+  it('are found by a manifest of either version', async () => {
+    cache.write({ version: 1, distro: cache.describeDistro() });
+    const old = await load();
+    assert.equal(old.distro.boot.kernelPath, cache.at('kernel'));
+    assert.equal(old.distro.kernelRelease, '6.1.0-1-amd64');
+    assert.equal(old.busyboxPath, cache.at('busybox'));
+    assert.deepEqual([old.mini, old.qemu], [{}, undefined]);
     write();
-    const guest = await loadGuest(cache);
-    assert.equal(guest.boot.kernelPath, path.join(cache, 'kernel'));
-    assert.equal(guest.kernelRelease, '6.1.0-1-amd64');
+    assert.deepEqual(await load(), old);
     write({ parameters: ['debug'] });
-    assert.notEqual((await loadGuest(cache)).fingerprint, guest.fingerprint);
+    assert.notEqual((await load()).distro.fingerprint, old.distro.fingerprint);
   });
 
-  it('says what to do when it is not there', async () => {
+  it('are what was built, too', async () => {
+    write({}, { mini: cache.describeMini(['tcg', 'kvm']), qemu: cache.describeQemu() });
+    const { mini, qemu } = await load();
+    assert.deepEqual(mini.tcg?.boot, {
+      kernelPath: cache.at('mini-tcg'),
+      initramfsPath: cache.at('agent'),
+      acpi: false,
+      parameters: ['for=tcg'],
+    });
+    assert.deepEqual([mini.tcg?.name, mini.kvm?.kernelRelease], ['mini', '6.1.1-kvm']);
+    assert.notEqual(mini.tcg?.fingerprint, mini.kvm?.fingerprint);
+    assert.deepEqual(qemu, { path: cache.at('qemu'), firmwareDirectory: '/usr/share/qemu' });
+  });
+
+  it('are not those that have gone since', async () => {
+    write({}, { mini: cache.describeMini(['tcg', 'kvm']), qemu: cache.describeQemu() });
+    rmSync(cache.at('mini-kvm'));
+    rmSync(cache.at('qemu'));
+    const { mini, qemu } = await load();
+    assert.deepEqual([Object.keys(mini), qemu], [['tcg'], undefined]);
+    rmSync(cache.at('agent'));
+    assert.deepEqual((await load()).mini, {});
+  });
+
+  it('say what to do when they are not there', async () => {
     const expected = { code: 'HOST_SETUP_MISSING', hint: /wardian check/ };
-    await assert.rejects(loadGuest(cache), expected);
+    await assert.rejects(load(), expected);
     write();
-    rmSync(path.join(cache, 'initramfs'));
-    await assert.rejects(loadGuest(cache), { code: 'HOST_SETUP_MISSING' });
+    rmSync(cache.at('initramfs'));
+    await assert.rejects(load(), { code: 'HOST_SETUP_MISSING' });
   });
 
-  it('refuses a manifest that is something else', async () => {
+  it('are not read from a manifest that is something else', async () => {
+    const refused = { code: 'STATE_CORRUPT' };
     for (const changes of [
       { kernel: 'relative' },
       { acpi: 'yes' },
@@ -55,7 +71,18 @@ describe('the guest in the cache', () => {
       { sha256: {} },
     ]) {
       write(changes);
-      await assert.rejects(loadGuest(cache), { code: 'STATE_CORRUPT' });
+      await assert.rejects(load(), refused);
+    }
+    for (const others of [
+      { version: 3 },
+      { mini: { kernels: { tcg: {} }, sha256: {}, acpi: false } },
+      { mini: cache.describeMini(['tcg'], { acpi: 'no' }) },
+      { mini: cache.describeMini(['tcg'], { sha256: { initramfs: 'short' } }) },
+      { qemu: { path: 'relative', firmwareDirectory: '/' } },
+      { qemu: null },
+    ]) {
+      write({}, others);
+      await assert.rejects(load(), refused, JSON.stringify(others));
     }
   });
 });

@@ -1,45 +1,61 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { readJsonFile } from '../host/files.ts';
+import type { Accelerator } from '../hypervisor/driver.ts';
 import type { BootSource } from '../machine/machine-config.ts';
 import { hasErrno, WardianError } from '../util/errors.ts';
+import {
+  type GuestManifest,
+  type ManifestGuest,
+  type ManifestQemu,
+  parseGuestManifest,
+} from './guest-manifest.ts';
+
+/** Whose kernel a sandbox runs: the distribution's, or the one that `wardian guest build` made. */
+export type GuestName = 'distro' | 'mini';
+
+export const GUEST_NAMES: readonly GuestName[] = ['distro', 'mini'];
 
 /** The mini-OS that sandboxes run. */
 export interface Guest {
+  readonly name: GuestName;
   readonly boot: BootSource;
   /** Changes with every change of what the guest consists of. */
   readonly fingerprint: string;
   readonly kernelRelease: string;
   /** SHA-256 of what it boots from, by path. */
   readonly checksums: Readonly<Record<string, string>>;
+}
+
+/** All guests, and the VMM, that are there to be used. */
+export interface Guests {
+  readonly distro: Guest;
+  /** By the accelerator that the kernel was built for. */
+  readonly mini: Readonly<Partial<Record<Accelerator, Guest>>>;
+  readonly qemu: ManifestQemu | undefined;
   /** A static busybox, for the built-in image. */
   readonly busyboxPath: string;
 }
 
 const MAX_MANIFEST_BYTES = 64 * 1024;
-const HASH = /^[0-9a-f]{64}$/;
 
-/** Finds kernel and initramfs by the manifest that the set-up wrote; HOST_SETUP_MISSING when something is not there. */
-export async function loadGuest(cacheDirectory: string): Promise<Guest> {
-  const manifestPath = path.join(cacheDirectory, 'guest', 'manifest.json');
-  const distro = parseManifest(await readManifest(manifestPath), manifestPath);
-  const { kernel, initramfs, busybox } = distro;
-  await Promise.all([kernel, initramfs, busybox].map(checkPresent));
+export function getManifestPath(cacheDirectory: string): string {
+  return path.join(cacheDirectory, 'guest', 'manifest.json');
+}
+
+/**
+ * Finds what sandboxes can boot by the manifest that the set-up wrote. HOST_SETUP_MISSING when the distribution's
+ * kernel is not there; what was built and has gone since counts as not built.
+ */
+export async function loadGuests(cacheDirectory: string): Promise<Guests> {
+  const manifest = await readManifest(getManifestPath(cacheDirectory));
+  const { distro, busybox, qemu } = manifest;
+  await Promise.all([distro.kernel, distro.initramfs, busybox].map(checkPresent));
   return {
-    boot: {
-      kernelPath: kernel,
-      initramfsPath: initramfs,
-      acpi: distro.acpi,
-      parameters: distro.parameters,
-    },
-    fingerprint: createHash('sha256')
-      .update(
-        JSON.stringify([distro.kernelHash, distro.initramfsHash, distro.acpi, distro.parameters]),
-      )
-      .digest('hex'),
-    kernelRelease: distro.kernelRelease,
-    checksums: { [kernel]: distro.kernelHash, [initramfs]: distro.initramfsHash },
+    distro: describeGuest('distro', distro),
+    mini: await findMini(manifest.mini),
+    qemu: qemu !== undefined && (await isPresent(qemu.path)) ? qemu : undefined,
     busyboxPath: busybox,
   };
 }
@@ -56,18 +72,15 @@ export async function findGuestDamage(guest: Guest): Promise<WardianError | unde
   return undefined;
 }
 
-interface Distro {
-  readonly kernel: string;
-  readonly initramfs: string;
-  readonly busybox: string;
-  readonly kernelRelease: string;
-  readonly acpi: boolean;
-  readonly parameters: readonly string[];
-  readonly kernelHash: string;
-  readonly initramfsHash: string;
+async function readManifest(manifestPath: string): Promise<GuestManifest> {
+  const manifest = parseGuestManifest(await readManifestFile(manifestPath));
+  if (manifest !== undefined) return manifest;
+  throw new WardianError('STATE_CORRUPT', `${manifestPath} is not a guest manifest`, {
+    hint: 'remove that file, then run ./wardian check',
+  });
 }
 
-async function readManifest(manifestPath: string): Promise<unknown> {
+async function readManifestFile(manifestPath: string): Promise<unknown> {
   try {
     return await readJsonFile(manifestPath, MAX_MANIFEST_BYTES);
   } catch (error) {
@@ -76,39 +89,38 @@ async function readManifest(manifestPath: string): Promise<unknown> {
   }
 }
 
-function parseManifest(value: unknown, manifestPath: string): Distro {
-  const manifest = asObject(value);
-  const distro = asObject(manifest?.['distro']);
-  const hashes = asObject(distro?.['sha256']);
-  if (manifest?.['version'] !== 1 || distro === undefined || hashes === undefined) {
-    throw corrupt(manifestPath);
-  }
-  const text = (object: Record<string, unknown>, key: string, pattern: RegExp): string => {
-    const found = object[key];
-    if (typeof found === 'string' && pattern.test(found)) return found;
-    throw corrupt(manifestPath);
-  };
-  const { acpi, parameters } = distro;
-  if (typeof acpi !== 'boolean' || !isTextList(parameters)) throw corrupt(manifestPath);
+function describeGuest(name: GuestName, described: ManifestGuest): Guest {
+  const { kernel, initramfs, kernelHash, initramfsHash, acpi, parameters } = described;
   return {
-    kernel: text(distro, 'kernel', /^\//),
-    initramfs: text(distro, 'initramfs', /^\//),
-    busybox: text(distro, 'busybox', /^\//),
-    kernelRelease: text(distro, 'kernelRelease', /^[\w.+~-]+$/),
-    acpi,
-    parameters,
-    kernelHash: text(hashes, 'kernel', HASH),
-    initramfsHash: text(hashes, 'initramfs', HASH),
+    name,
+    boot: { kernelPath: kernel, initramfsPath: initramfs, acpi, parameters },
+    fingerprint: createHash('sha256')
+      .update(JSON.stringify([kernelHash, initramfsHash, acpi, parameters]))
+      .digest('hex'),
+    kernelRelease: described.kernelRelease,
+    checksums: { [kernel]: kernelHash, [initramfs]: initramfsHash },
   };
 }
 
-function isTextList(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+async function findMini(mini: GuestManifest['mini']): Promise<Guests['mini']> {
+  const found: Partial<Record<Accelerator, Guest>> = {};
+  for (const accelerator of ['tcg', 'kvm'] as const) {
+    const described = mini[accelerator];
+    if (described === undefined) continue;
+    const { kernel, initramfs } = described;
+    const present = await Promise.all([kernel, initramfs].map(isPresent));
+    if (present.every(Boolean)) found[accelerator] = describeGuest('mini', described);
+  }
+  return found;
 }
 
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return value as Record<string, unknown>;
+async function isPresent(filePath: string): Promise<boolean> {
+  try {
+    await access(filePath);
+    return true;
+  } catch {
+    return false; // gone, or not for this user: as good as never built
+  }
 }
 
 async function checkPresent(filePath: string): Promise<void> {
@@ -123,11 +135,5 @@ function missing(filePath: string, cause: unknown): WardianError {
   return new WardianError('HOST_SETUP_MISSING', `the guest's ${filePath} is not there`, {
     cause,
     hint: './wardian check, which sets up what is missing',
-  });
-}
-
-function corrupt(manifestPath: string): WardianError {
-  return new WardianError('STATE_CORRUPT', `${manifestPath} is not a guest manifest`, {
-    hint: 'remove that file, then run ./wardian check',
   });
 }

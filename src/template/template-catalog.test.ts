@@ -3,16 +3,12 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { HypervisorDriver } from '../hypervisor/driver.ts';
-import type { Guest } from './guest.ts';
 import { TemplateCatalog } from './template-catalog.ts';
 
 test('prune removes what is damaged and what was left half-made, and nothing that is not ours', async (t) => {
   const cacheDirectory = mkdtempSync(path.join(tmpdir(), 'wardian-catalog-'));
   t.after(() => rmSync(cacheDirectory, { recursive: true, force: true }));
-  const driver = { name: 'fake', fingerprint: '1' } as HypervisorDriver;
-  const guest = { fingerprint: '2' } as Guest;
-  const catalog = new TemplateCatalog({ cacheDirectory, driver, guest });
+  const catalog = new TemplateCatalog({ cacheDirectory, generations: [] });
   const [damaged, halfMade] = ['a'.repeat(32), 'b'.repeat(32)];
   mkdirSync(catalog.getPath(damaged), { recursive: true });
   mkdirSync(catalog.getUnfinishedPath(halfMade));

@@ -1,17 +1,14 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { withLock } from '../host/lock.ts';
-import type { HypervisorDriver } from '../hypervisor/driver.ts';
 import { hasErrno } from '../util/errors.ts';
-import type { Guest } from './guest.ts';
 import type { SizeClass } from './size-class.ts';
-import { computeGeneration } from './template.ts';
 import { measureTemplate, readMetadata, removeTemplate } from './template-files.ts';
 
 export interface TemplateCatalogOptions {
   readonly cacheDirectory: string;
-  readonly driver: HypervisorDriver;
-  readonly guest: Guest;
+  /** Of the templates that can still be used. */
+  readonly generations: readonly string[];
 }
 
 export interface TemplateSummary {
@@ -29,12 +26,11 @@ const UNFINISHED = '.making-';
 /** The folder that templates are kept in, those of older generations too; shared by all processes of a user. */
 export class TemplateCatalog {
   readonly folder: string;
-  /** Of the templates that this driver and guest can use. */
-  readonly generation: string;
+  readonly #generations: readonly string[];
 
-  constructor({ cacheDirectory, driver, guest }: TemplateCatalogOptions) {
+  constructor({ cacheDirectory, generations }: TemplateCatalogOptions) {
     this.folder = path.join(cacheDirectory, 'templates');
-    this.generation = computeGeneration(driver, guest);
+    this.#generations = generations;
   }
 
   getPath(key: string): string {
@@ -94,7 +90,8 @@ export class TemplateCatalog {
     try {
       const { size, createdAtMs, generation } = await readMetadata(folder);
       const diskBytes = await measureTemplate(folder);
-      return { key, size, createdAtMs, diskBytes, isCurrent: generation === this.generation };
+      const isCurrent = this.#generations.includes(generation);
+      return { key, size, createdAtMs, diskBytes, isCurrent };
     } catch {
       return undefined; // damaged or just removed: there is no template
     }

@@ -9,7 +9,7 @@ import { hasErrno, nameFullDisk, toWardianError, WardianError } from '../util/er
 import type { Guest } from './guest.ts';
 import { makeTemplate } from './make-template.ts';
 import type { SizeClass } from './size-class.ts';
-import { computeTemplateKey, type Template } from './template.ts';
+import { computeGeneration, computeTemplateKey, type Template } from './template.ts';
 import { TemplateCatalog } from './template-catalog.ts';
 import {
   getMemoryPath,
@@ -44,12 +44,15 @@ interface Entry {
 export class TemplateStore {
   readonly #options: TemplateStoreOptions;
   readonly #catalog: TemplateCatalog;
+  readonly #generation: string;
   readonly #entries = new Map<string, Entry>();
   readonly #closing = new AbortController();
 
   constructor(options: TemplateStoreOptions) {
     this.#options = options;
-    this.#catalog = new TemplateCatalog(options);
+    const { cacheDirectory, driver, guest } = options;
+    this.#generation = computeGeneration(driver, guest);
+    this.#catalog = new TemplateCatalog({ cacheDirectory, generations: [this.#generation] });
   }
 
   /** Finds, loads or makes the template of a size. Callers at the same time get the same one. */
@@ -77,7 +80,7 @@ export class TemplateStore {
   }
 
   #getEntry(size: SizeClass): Entry {
-    const key = computeTemplateKey(this.#catalog.generation, size);
+    const key = computeTemplateKey(this.#generation, size);
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
     const listeners = new Set<(line: string) => void>();
@@ -144,7 +147,7 @@ export class TemplateStore {
       const saved = await saveGuestMemory(launcherPath, memory, getMemoryPath(unfinished));
       await writeMetadata(unfinished, {
         key,
-        generation: catalog.generation,
+        generation: this.#generation,
         size,
         createdAtMs: Date.now(),
         nonce: Buffer.from(nonce).toString('hex'),

@@ -16,9 +16,9 @@ import { findDirectories } from '../../src/host/directories.ts';
 import type { HypervisorDriver } from '../../src/hypervisor/driver.ts';
 import { loadDriver } from '../../src/hypervisor/registry.ts';
 import { bootSandboxMachine, cloneSandboxMachine } from '../../src/template/clone.ts';
-import { type Guest, loadGuest } from '../../src/template/guest.ts';
+import { type Guest, loadGuests } from '../../src/template/guest.ts';
 import { chooseSizeClass } from '../../src/template/size-class.ts';
-import type { Template } from '../../src/template/template.ts';
+import { computeGeneration, type Template } from '../../src/template/template.ts';
 import { TemplateCatalog } from '../../src/template/template-catalog.ts';
 import { TemplateStore } from '../../src/template/template-store.ts';
 
@@ -46,7 +46,7 @@ describe('templates and clones', { skip: isSetUp ? false : 'run scripts/setup fi
       cacheDirectory: path.join(folder, 'cache'),
       diskDirectories: [path.join(folder, 'disks')],
     }));
-    guest = await loadGuest(path.join(folder, 'cache'));
+    guest = (await loadGuests(path.join(folder, 'cache'))).distro;
     store = createStore();
     template = await store.obtain(size);
   });
@@ -176,7 +176,10 @@ describe('templates and clones', { skip: isSetUp ? false : 'run scripts/setup fi
 
   it('is made once by two at the same time', async () => {
     const cacheDirectory = path.join(folder, 'cache');
-    const catalog = new TemplateCatalog({ cacheDirectory, driver, guest });
+    const catalog = new TemplateCatalog({
+      cacheDirectory,
+      generations: [computeGeneration(driver, guest)],
+    });
     await catalog.prune({ all: true });
     const stores = [createStore(), createStore()];
     const progress: string[] = [];

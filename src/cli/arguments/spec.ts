@@ -38,7 +38,7 @@ export interface CommandSpec<F extends FlagSpecs = FlagSpecs> {
 export type FlagValue<S extends FlagSpec> = S extends { value: string }
   ? S extends { repeated: true }
     ? string[]
-    : string | undefined
+    : (S extends { choices: readonly (infer Choice)[] } ? Choice : string) | undefined
   : boolean;
 
 export type FlagValues<F extends FlagSpecs> = { [Name in keyof F]: FlagValue<F[Name]> };

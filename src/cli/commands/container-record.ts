@@ -55,6 +55,8 @@ export function toContainerRecord(details: ContainerDetails): object {
       Memory: sandbox.memoryBytes,
       Template: sandbox.template,
       Kernel: sandbox.kernel,
+      Guest: sandbox.guest,
+      Vmm: sandbox.vmm,
       Directory: sandbox.directory,
     },
   };

@@ -16,11 +16,13 @@ export const info = defineCommand(
   },
   async ({ flags }, context) => {
     const state = await withSandboxer(context, (client) => client.call('info', {}));
-    const { containers, directories } = state;
+    const { containers, directories, guest } = state;
     const text = `version:      ${state.version}
 sandboxer:    process ${state.pid}
 containers:   ${containers.running} running, ${containers.exited} ended
 accelerator:  ${state.accelerator} (${state.acceleratorReason})
+kernel:       ${guest.kernel} ${guest.kernelRelease} (${guest.kernelReason})
+qemu:         ${guest.vmm}, ${guest.vmmVersion} (${guest.vmmReason})
 runtime:      ${directories.runtime}
 cache:        ${directories.cache}
 data:         ${directories.data}

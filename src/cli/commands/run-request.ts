@@ -48,6 +48,7 @@ export function buildRunRequest(
     limits: buildLimits(flags),
     template: !flags['no-template'],
     ...(isTraced(flags) && { trace: true }),
+    ...(flags.guest !== undefined && { guest: flags.guest }),
   };
 }
 

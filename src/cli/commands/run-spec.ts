@@ -27,6 +27,11 @@ export const runSpec = {
     label: { short: 'l', value: 'NAME=VALUE', repeated: true, help: 'a label' },
     'label-file': { value: 'FILE', repeated: true, help: 'a file with a label on each line' },
     'stop-signal': { value: 'SIGNAL', help: 'what asks it to stop (default TERM)' },
+    guest: {
+      value: 'KIND',
+      choices: ['distro', 'mini'],
+      help: 'run it on the kernel of the distribution, or on the one that was built',
+    },
     'no-template': { help: 'boot its sandbox instead of cloning one' },
     trace: { help: 'say on standard error how long each phase took' },
     'trace-file': { value: 'FILE', help: 'write that to a file, as JSON' },

@@ -1,6 +1,5 @@
 import path from 'node:path';
-import { loadDriver } from '../../hypervisor/registry.ts';
-import { loadGuest } from '../../template/guest.ts';
+import { GuestPairs } from '../../template/guest-pairs.ts';
 import { TemplateCatalog } from '../../template/template-catalog.ts';
 import { parseCpus, parseSize } from '../arguments/values.ts';
 import type { CommandContext } from '../command.ts';
@@ -20,6 +19,7 @@ const create = defineCommand(
     flags: {
       cpus: { value: 'NUMBER', help: 'as for run' },
       memory: { short: 'm', value: 'SIZE', help: 'as for run' },
+      guest: { value: 'KIND', choices: ['distro', 'mini'], help: 'as for run' },
       json: { help: 'print JSON' },
     },
   },
@@ -28,8 +28,9 @@ const create = defineCommand(
       ...(flags.cpus !== undefined && { cpus: parseCpus(flags.cpus) }),
       ...(flags.memory !== undefined && { memoryBytes: parseSize('--memory', flags.memory) }),
     };
+    const guest = flags.guest === undefined ? {} : { guest: flags.guest };
     const { key, made } = await withSandboxer(context, (client) =>
-      client.call('prepareTemplate', { limits }),
+      client.call('prepareTemplate', { limits, ...guest }),
     );
     if (flags.json) await writeJson(context.stdout, { Key: key, Made: made });
     else await writeText(context.stdout, `${key}\n`);
@@ -97,20 +98,22 @@ const prune = defineCommand(
   },
 );
 
-/** The cache of templates needs no sandboxer to be looked at; what makes one outdated is the driver and the guest. */
+/** The cache of templates needs no sandboxer to be looked at; one is outdated that no pair of kernel and VMM has. */
 async function openCatalog({
   directories,
   environment,
   sandboxerPath,
 }: CommandContext): Promise<TemplateCatalog> {
-  const { driver } = await loadDriver('qemu', {
-    launcherPath: path.join(path.dirname(sandboxerPath), 'launcher'),
+  const pairs = await GuestPairs.open({
     cacheDirectory: directories.cache,
+    runtimeDirectory: directories.runtime,
+    launcherPath: path.join(path.dirname(sandboxerPath), 'launcher'),
     diskDirectories: [],
     accelerator: environment['WARDIAN_ACCEL'],
+    preference: 'auto',
   });
-  const guest = await loadGuest(directories.cache);
-  return new TemplateCatalog({ cacheDirectory: directories.cache, driver, guest });
+  const generations = await pairs.listGenerations();
+  return new TemplateCatalog({ cacheDirectory: directories.cache, generations });
 }
 
 const children: readonly DescribedCommand[] = [ls, create, prune];

@@ -26,6 +26,8 @@ export type Start =
 
 export interface QemuPlan {
   readonly qemuPath: string;
+  /** Where a QEMU of our own finds its firmware; absent: where it was installed. */
+  readonly firmwareDirectory?: string | undefined;
   readonly accelerator: Accelerator;
   readonly config: MachineConfig;
   readonly start: Start;
@@ -37,6 +39,7 @@ export interface QemuPlan {
 export function buildQemuArguments(plan: QemuPlan): string[] {
   return [
     plan.qemuPath,
+    ...(plan.firmwareDirectory === undefined ? [] : ['-L', plan.firmwareDirectory]),
     ...buildMachine(plan),
     ...buildChannels(),
     ...plan.config.devices.flatMap(buildDevice),

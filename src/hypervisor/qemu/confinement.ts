@@ -21,6 +21,7 @@ export interface ConfinementOptions {
   readonly isRoot: boolean;
   readonly userRange: UserRange;
   readonly qemuPath: string;
+  readonly firmwareDirectory?: string | undefined;
   readonly accelerator: Accelerator;
   /** Folders from which disks may be attached later. */
   readonly diskDirectories: readonly string[];
@@ -55,7 +56,8 @@ function drawUser(id: string, range: UserRange): { uid: number; gid: number } {
 function listVisiblePaths(config: MachineConfig, options: ConfinementOptions): string[] {
   const shares = config.devices.flatMap((device) => (device.kind === 'share' ? [device.path] : []));
   const boot = [config.boot.kernelPath, config.boot.initramfsPath];
-  const wanted = [options.qemuPath, ...boot, ...options.diskDirectories, ...shares];
+  const firmware = options.firmwareDirectory === undefined ? [] : [options.firmwareDirectory];
+  const wanted = [options.qemuPath, ...firmware, ...boot, ...options.diskDirectories, ...shares];
   // What lies in a system folder is visible with it; a mount point cannot be made in a read-only one.
   const isCovered = (wantedPath: string): boolean =>
     SYSTEM_PATHS.some((system) => wantedPath.startsWith(`${system}/`));

@@ -31,7 +31,7 @@ const DYING_MS = 500;
 
 /** Finds QEMU, chooses the accelerator, and readies the driver. */
 export async function loadQemuDriver(options: DriverOptions): Promise<LoadedDriver> {
-  const qemu = await findQemu(options.vmmPath);
+  const qemu = await findQemu(options.vmm?.path);
   const choice = await chooseAccelerator({
     requested: options.accelerator,
     cacheDirectory: options.cacheDirectory,
@@ -123,6 +123,7 @@ async function start(
   const { accelerator, tscKhz, qemu, options } = setup;
   const argv = buildQemuArguments({
     qemuPath: qemu.path,
+    firmwareDirectory: options.vmm?.firmwareDirectory,
     accelerator,
     config,
     start: kind,
@@ -168,6 +169,7 @@ function confinementOptions({ options, qemu, accelerator }: Setup): ConfinementO
     isRoot: isRoot(),
     userRange: DEFAULT_USER_RANGE,
     qemuPath: qemu.path,
+    firmwareDirectory: options.vmm?.firmwareDirectory,
     accelerator,
     diskDirectories: options.diskDirectories,
   };

@@ -1,3 +1,4 @@
+import { GUEST_NAMES, type GuestName } from '../../template/guest.ts';
 import type { ResourceLimits, RunRequest } from '../api.ts';
 import {
   checkText,
@@ -37,6 +38,7 @@ export function parseRunRequest(value: unknown): RunRequest {
     ...parseStopSignal(fields['stopSignal']),
     limits: parseLimits(fields['limits']),
     template: requireBoolean(fields, 'template'),
+    ...parseGuest(fields['guest']),
     ...parseTrace(fields['trace']),
   };
 }
@@ -52,6 +54,14 @@ export function parseLimits(value: unknown): ResourceLimits {
   }
   if (pids !== undefined) limits.pids = requireInteger(pids, 'limits.pids', [1, 4_194_304]);
   return limits;
+}
+
+/** Checks the name of a guest, where one is asked for. */
+export function parseGuest(value: unknown): { guest?: GuestName } {
+  if (value === undefined) return {};
+  const guest = GUEST_NAMES.find((name) => name === value);
+  if (guest === undefined) throw wrong('guest', `must be ${GUEST_NAMES.join(' or ')}`);
+  return { guest };
 }
 
 function parseTmpfs(value: unknown): { destination: string; options: string }[] {

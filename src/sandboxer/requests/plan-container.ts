@@ -39,6 +39,7 @@ export function planContainer(
     guest,
     hostname: containerHostname(request),
     size: chooseSizeClass(request.limits),
+    guestName: request.guest,
     fromTemplate: request.template,
     stopSignal: request.stopSignal ?? getImageStopSignal(image.config.stopSignal),
     logPath,

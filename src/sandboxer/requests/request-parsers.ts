@@ -20,7 +20,7 @@ import {
   requireSignal,
   requireText,
 } from './fields.ts';
-import { parseLimits, parseRunRequest } from './parse-run-request.ts';
+import { parseGuest, parseLimits, parseRunRequest } from './parse-run-request.ts';
 
 type Calls = SandboxerMethods & SandboxerStreams;
 
@@ -50,7 +50,10 @@ export const REQUEST_PARSERS: {
   resize: (value) => ({ ...parseProcessReference(value), ...parseTerminalSize(value) }),
   stats: parseReference,
   info: () => ({}),
-  prepareTemplate: (value) => ({ limits: parseLimits(requireRequest(value)['limits']) }),
+  prepareTemplate: (value) => ({
+    limits: parseLimits(requireRequest(value)['limits']),
+    ...parseGuest(requireRequest(value)['guest']),
+  }),
   shutdown: (value) => ({ force: requireBoolean(requireRequest(value), 'force') }),
   attach: parseAttachRequest,
   logs: parseLogsRequest,
