@@ -23,6 +23,11 @@ test('a whole request comes back as it is, without what nobody asked for', () =>
   assert.deepEqual(parseRunRequest({ ...REQUEST, surprise: 1 }), REQUEST);
 });
 
+test('a trace is asked for or not', () => {
+  assert.equal(parseRunRequest({ ...REQUEST, trace: true }).trace, true);
+  assert.ok(!('trace' in parseRunRequest(REQUEST)));
+});
+
 const WRONG: [string, unknown, RegExp][] = [
   ['id', '../../etc', /^id must be 64 hex digits$/],
   ['image', 7, /^image must be a text$/],
@@ -37,6 +42,7 @@ const WRONG: [string, unknown, RegExp][] = [
   ['limits', { memoryBytes: 1.5 * 2 ** 23 + 0.5 }, /whole number/],
   ['limits', { cpus: 0 }, /^limits.cpus must be a number from/],
   ['limits', { pids: Number.NaN }, /^limits.pids must be a number/],
+  ['trace', 'yes', /^trace must be true or false$/],
   ['stopSignal', 65, /^stopSignal must be a number from/],
   ['labels', [], /^labels must be an object$/],
   ['terminalSize', { rows: -1, columns: 3 }, /^terminalSize.rows/],
