@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { findDirectories } from '../../src/host/directories.ts';
-import { PackagesMissing } from '../support/debian.ts';
+import { explain } from '../support/explain.ts';
 import { Progress } from '../support/progress.ts';
-import { CommandFailed } from '../support/run.ts';
 import { buildSteps, type Step, sealBuild } from './build-steps.ts';
 import { hostSteps } from './host-steps.ts';
 
@@ -29,14 +28,6 @@ async function runSteps(steps: readonly Step[], progress: Progress): Promise<voi
   for (const step of steps) {
     if (!(await step.isDone())) await progress.step(step.title, step.run);
   }
-}
-
-function explain(error: unknown): string {
-  if (error instanceof PackagesMissing) return error.message;
-  if (error instanceof CommandFailed && error.hint !== undefined) {
-    return `${error.message}\n  hint: ${error.hint}`;
-  }
-  return error instanceof Error ? error.message : String(error);
 }
 
 // An orderly exit, so that temporary files go; programs that we run are in our process group and end with us.

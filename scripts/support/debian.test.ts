@@ -30,7 +30,7 @@ test('the table is read without comments and empty lines', () => {
 });
 
 test('a line without reason or with another use is refused', () => {
-  assert.throws(() => readTable('qemu | run |\n'), /name \| run or test \| reason/);
+  assert.throws(() => readTable('qemu | run |\n'), /name \| run, build or test \| reason/);
   assert.throws(() => readTable('qemu | sometimes | why\n'), /sometimes/);
 });
 

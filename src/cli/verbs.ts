@@ -87,6 +87,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./commands/ksm.ts')).ksm,
   },
   {
+    name: 'guest',
+    summary: 'build the kernel and QEMU of sandboxes, list or prune what was built',
+    load: async () => (await import('./commands/guest.ts')).guest,
+  },
+  {
     name: 'check',
     summary: 'say what this host can do, what not, and the remedy',
     load: async () => (await import('./commands/check.ts')).check,
