@@ -14,7 +14,13 @@ describe('the choice of the accelerator', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  function ask(changes: { flags?: string; kvm?: boolean; obstacle?: string; requested?: string }) {
+  function ask(changes: {
+    flags?: string;
+    kvm?: boolean;
+    obstacle?: string;
+    requested?: string;
+    vmm?: string;
+  }) {
     const cpuInfoPath = path.join(folder, 'cpuinfo');
     const kvmPath = path.join(folder, 'kvm');
     writeFileSync(cpuInfoPath, `processor\t: 0\nflags\t\t: fpu ${changes.flags ?? 'svm'} sse\n`);
@@ -22,7 +28,7 @@ describe('the choice of the accelerator', () => {
     const question: AcceleratorQuestion = {
       requested: changes.requested,
       cacheDirectory: folder,
-      vmmFingerprint: 'build 1',
+      vmmFingerprint: changes.vmm ?? 'build 1',
       probe: async () => {
         probes += 1;
         return changes.obstacle;
@@ -36,6 +42,15 @@ describe('the choice of the accelerator', () => {
     assert.equal((await ask({})).accelerator, 'kvm');
     assert.equal((await ask({ flags: 'vmx' })).accelerator, 'kvm');
     assert.equal(probes, 1);
+  });
+
+  it('asks once for each VMM', async () => {
+    for (const vmm of ['build 1', 'build 2', 'build 1', 'build 2']) {
+      const obstacle = vmm === 'build 2' ? 'it hung' : '';
+      const { accelerator } = await ask({ vmm, ...(obstacle !== '' && { obstacle }) });
+      assert.equal(accelerator, vmm === 'build 1' ? 'kvm' : 'tcg');
+    }
+    assert.equal(probes, 2);
   });
 
   it('believes no device file where the CPU offers nothing', async () => {

@@ -8,7 +8,7 @@ import type { Accelerator } from './driver.ts';
 import type { AcceleratorChoice } from './driver-options.ts';
 
 const FILE_NAME = 'accelerator.json';
-const MAX_FILE_BYTES = 4096;
+const MAX_FILE_BYTES = 64 * 1024;
 
 export interface AcceleratorQuestion {
   /** What the user insists on; absent or empty: whatever works. */
@@ -64,31 +64,37 @@ async function findObstacle(question: AcceleratorQuestion): Promise<string | und
   return await probeOnce(question);
 }
 
-interface CachedProof {
-  readonly version: 1;
-  readonly key: string;
-  readonly obstacle: string;
+/** What the probe of each VMM said, by its fingerprint; empty when the guest ran. */
+interface CachedProofs {
+  readonly version: 2;
+  readonly bootId: string;
+  readonly obstacles: Readonly<Record<string, string>>;
 }
 
 async function probeOnce(question: AcceleratorQuestion): Promise<string | undefined> {
-  const filePath = path.join(question.cacheDirectory, FILE_NAME);
-  const key = `${getOwnIdentity().bootId} ${question.vmmFingerprint}`;
-  const known = await readProof(filePath);
-  const obstacle = known?.key === key ? known.obstacle : ((await question.probe()) ?? '');
-  if (known?.key !== key) {
-    await mkdir(question.cacheDirectory, { recursive: true });
-    const proof: CachedProof = { version: 1, key, obstacle };
-    await writeFileAtomic(filePath, JSON.stringify(proof));
-  }
-  return obstacle === '' ? undefined : obstacle;
+  const { cacheDirectory, vmmFingerprint, probe } = question;
+  const filePath = path.join(cacheDirectory, FILE_NAME);
+  const { bootId } = getOwnIdentity();
+  const known = await readProofs(filePath, bootId);
+  const proved = Object.hasOwn(known, vmmFingerprint) ? known[vmmFingerprint] : undefined;
+  if (proved !== undefined) return proved || undefined;
+  const obstacle = await probe();
+  await mkdir(cacheDirectory, { recursive: true });
+  const obstacles = { ...known, [vmmFingerprint]: obstacle ?? '' };
+  const proofs: CachedProofs = { version: 2, bootId, obstacles };
+  await writeFileAtomic(filePath, JSON.stringify(proofs));
+  return obstacle;
 }
 
-async function readProof(filePath: string): Promise<CachedProof | undefined> {
+/** Those of this boot of the host; with another kernel or firmware all may be different. */
+async function readProofs(filePath: string, bootId: string): Promise<CachedProofs['obstacles']> {
   try {
-    const proof = (await readJsonFile(filePath, MAX_FILE_BYTES)) as Partial<CachedProof>;
-    const isValid = proof.version === 1 && typeof proof.key === 'string';
-    return isValid && typeof proof.obstacle === 'string' ? (proof as CachedProof) : undefined;
+    const proofs = (await readJsonFile(filePath, MAX_FILE_BYTES)) as Partial<CachedProofs>;
+    const { version, obstacles } = proofs;
+    const isValid = version === 2 && proofs.bootId === bootId && typeof obstacles === 'object';
+    const entries = isValid ? Object.entries(obstacles ?? {}) : [];
+    return Object.fromEntries(entries.filter(([, obstacle]) => typeof obstacle === 'string'));
   } catch {
-    return undefined; // absent or damaged: proved anew and replaced
+    return {}; // absent or damaged: proved anew and replaced
   }
 }

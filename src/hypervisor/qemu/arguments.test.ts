@@ -68,8 +68,31 @@ describe('the command line of QEMU', () => {
   it('leaves the tricks of emulation out under KVM', () => {
     const argv = buildQemuArguments(plan({ accelerator: 'kvm' }));
     assert.deepEqual(valuesOf(argv, '-accel'), ['kvm']);
-    assert.deepEqual(valuesOf(argv, '-cpu'), ['host']);
     assert.deepEqual(valuesOf(argv, '-append'), ['console=ttyS0 quiet panic=-1 reboot=t extra=1']);
+    const emulated = buildQemuArguments(plan({}));
+    const except = (words: string[]) =>
+      words.filter((_, index) => !['-accel', '-cpu', '-append'].includes(words[index - 1] ?? ''));
+    assert.deepEqual(except(argv), except(emulated));
+  });
+
+  it('gives a guest under KVM the host’s CPU with all that KVM adds, its clock above all', () => {
+    // Any property behind "host" would take something away.
+    const argv = buildQemuArguments(plan({ accelerator: 'kvm' }));
+    assert.deepEqual(valuesOf(argv, '-cpu'), ['host']);
+  });
+
+  it('hands the kernel over uncompressed, for QEMU to enter by its PVH entry', () => {
+    for (const accelerator of ['tcg', 'kvm'] as const) {
+      const argv = buildQemuArguments(plan({ accelerator }));
+      assert.deepEqual(valuesOf(argv, '-kernel'), ['/k']);
+      assert.deepEqual([...valuesOf(argv, '-bios'), ...valuesOf(argv, '-machine')], []);
+    }
+  });
+
+  it('names the firmware of a QEMU that was built here', () => {
+    const argv = buildQemuArguments(plan({ firmwareDirectory: '/usr/share/qemu' }));
+    assert.deepEqual(argv.slice(0, 3), ['/usr/bin/qemu', '-L', '/usr/share/qemu']);
+    assert.deepEqual(valuesOf(buildQemuArguments(plan({})), '-L'), []);
   });
 
   it('shares the memory of a template to be, and keeps a clone from changing it', () => {
@@ -93,5 +116,14 @@ describe('the command line of QEMU', () => {
     const boot = { ...config.boot, acpi: false };
     const argv = buildQemuArguments(plan({ config: { ...config, boot } }));
     assert.match(valuesOf(argv, '-M')[0] ?? '', /acpi=off,auto-kernel-cmdline=on/);
+  });
+
+  it('has no more devices than a machine without ACPI has transports', () => {
+    const { devices } = config;
+    const argv = buildQemuArguments(plan({ config: { ...config, devices } }));
+    const onTransports = valuesOf(argv, '-device').filter((device) =>
+      /^virtio-.*-device/.test(device),
+    );
+    assert.ok(onTransports.length <= 8, onTransports.join(' '));
   });
 });

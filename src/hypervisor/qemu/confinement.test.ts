@@ -53,6 +53,17 @@ test('what a machine needs is visible, once, and nothing beside it', async () =>
   assert.deepEqual(visiblePaths, [...system, ...own]);
 });
 
+test('a QEMU that was built is visible with its firmware, and nothing of the cache beside it', async () => {
+  const qemuPath = '/cache/guest/build/qemu-1/qemu';
+  const firmwareDirectory = '/opt/firmware';
+  const { visiblePaths } = await plan({ qemuPath, firmwareDirectory });
+  const ofCache = visiblePaths.filter((visible) => visible.startsWith('/cache'));
+  assert.deepEqual(ofCache, [qemuPath, '/cache/k']);
+  assert.ok(visiblePaths.includes(firmwareDirectory));
+  const shared = await plan({ qemuPath, firmwareDirectory: '/usr/share/qemu' });
+  assert.ok(!shared.visiblePaths.includes('/usr/share/qemu')); // visible with /usr
+});
+
 test('without confinement the launcher is asked for none', () => {
   const argv = launch(undefined);
   assert.ok(!argv.some((word) => ['--isolate', '--user', '--visible'].includes(word)));

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGuestMemory, findIsolationObstacle } from '../../host/launcher.ts';
 import { getOwnIdentity } from '../../host/process-identity.ts';
@@ -14,17 +13,17 @@ import type {
   VirtualMachineRecord,
 } from '../driver.ts';
 import type { DriverOptions, LoadedDriver } from '../driver-options.ts';
-import { buildQemuArguments, getCpuModel, type Start } from './arguments.ts';
+import { buildQemuArguments, type Start } from './arguments.ts';
 import { type ConfinementOptions, DEFAULT_USER_RANGE, planConfinement } from './confinement.ts';
+import { computeFingerprint } from './fingerprint.ts';
 import { loadTscKhz } from './host-clock.ts';
+import { loadHostCpu } from './host-cpu.ts';
 import { findQemu, type QemuInstallation } from './installation.ts';
 import { openMonitor, QemuMachine } from './machine.ts';
 import { describeEnd, readLogTail, VMM_LOG } from './machine-log.ts';
 import { probeKvm } from './probe-kvm.ts';
 import { adoptQemu, type QemuProcess, type QemuStart, startQemu } from './process.ts';
 
-/** Raise it when the command line changes in a way that a saved state does not survive. */
-const LAYOUT_VERSION = 2;
 const NAME = 'qemu';
 /** Sockets of a process that dies are closed before it is gone. */
 const DYING_MS = 500;
@@ -42,7 +41,9 @@ export async function loadQemuDriver(options: DriverOptions): Promise<LoadedDriv
   const unconfined = await findReasonNotToConfine(options);
   const confine = unconfined === undefined;
   const { accelerator } = choice;
-  const driver = createDriver({ options: { ...options, confine }, qemu, tscKhz, accelerator });
+  const hostCpu = accelerator === 'kvm' ? await loadHostCpu() : undefined;
+  const setup = { options: { ...options, confine }, qemu, tscKhz, hostCpu, accelerator };
+  const driver = createDriver(setup);
   const loaded = { driver, choice, version: qemu.version };
   return confine ? loaded : { ...loaded, unconfined };
 }
@@ -62,6 +63,8 @@ interface Setup {
   readonly options: DriverOptions;
   readonly qemu: QemuInstallation;
   readonly tscKhz: number;
+  /** Where guests see it, which is under KVM. */
+  readonly hostCpu: string | undefined;
   readonly accelerator: 'kvm' | 'tcg';
 }
 
@@ -70,22 +73,11 @@ function createDriver(setup: Setup): HypervisorDriver {
     name: NAME,
     accelerator: setup.accelerator,
     capabilities: { cloning: true, diskHotplug: true, pause: true },
-    fingerprint: computeFingerprint(setup),
+    fingerprint: computeFingerprint({ ...setup, qemuFingerprint: setup.qemu.fingerprint }),
     boot: (request) => boot(setup, request),
     clone: (request) => clone(setup, request),
     adopt,
   };
-}
-
-function computeFingerprint({ qemu, tscKhz, accelerator }: Setup): string {
-  const ingredients = [
-    LAYOUT_VERSION,
-    qemu.fingerprint,
-    accelerator,
-    getCpuModel(accelerator),
-    tscKhz,
-  ];
-  return createHash('sha256').update(JSON.stringify(ingredients)).digest('hex');
 }
 
 async function boot(setup: Setup, request: BootRequest): Promise<QemuMachine> {
