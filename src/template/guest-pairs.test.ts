@@ -61,9 +61,19 @@ describe('pairs of kernel and VMM', () => {
       message: 'the mini-OS kernel for tcg is not built',
       hint: /^wardian guest build kernel;/,
     });
-    const { kernelReason, vmmReason } = await pairs.describe();
-    assert.match(kernelReason, /kernel for tcg is not built: wardian guest build kernel$/);
-    assert.match(vmmReason, /QEMU is not built: wardian guest build qemu$/);
+    const { kernel, vmm } = await pairs.describe();
+    assert.deepEqual(kernel, {
+      name: 'distro',
+      release: '6.1.0-1-amd64',
+      reason: 'the mini-OS kernel for tcg is not built',
+      remedy: 'wardian guest build kernel',
+    });
+    assert.deepEqual(vmm, {
+      name: 'distro',
+      version: 'version of installed',
+      reason: 'the small QEMU is not built',
+      remedy: 'wardian guest build qemu',
+    });
   });
 
   it('say that what was built is out of date', async () => {
@@ -71,9 +81,9 @@ describe('pairs of kernel and VMM', () => {
     for (const result of ['kernel-tcg', 'qemu']) {
       mkdirSync(cache.at(`guest/build/${result}-0123456789abcdef`));
     }
-    const { kernelReason, vmmReason } = await (await open()).describe();
-    assert.match(kernelReason, /out of date/);
-    assert.match(vmmReason, /out of date/);
+    const { kernel, vmm } = await (await open()).describe();
+    assert.match(kernel.reason, /out of date/);
+    assert.match(vmm.reason, /out of date/);
   });
 
   it('are of what was built, each by itself', async () => {
@@ -107,7 +117,7 @@ describe('pairs of kernel and VMM', () => {
     const preferring = await open('distro');
     assert.equal(await name(preferring), '6.1.0-1-amd64 in distro');
     assert.equal(await name(preferring, 'mini'), '6.1.1-tcg in small');
-    assert.equal((await preferring.describe()).kernelReason, 'asked for');
+    assert.equal((await preferring.describe()).kernel.reason, 'asked for');
   });
 
   it('share their templates only where kernel and VMM are the same', async () => {
@@ -128,8 +138,9 @@ describe('pairs of kernel and VMM', () => {
     brokenPath = cache.at('qemu');
     const pairs = await open();
     assert.equal(await name(pairs), '6.1.1-tcg in distro');
-    const { vmm, vmmReason } = await pairs.describe();
-    assert.deepEqual([vmm, vmmReason], ['distro', 'the small QEMU does not run: no such library']);
+    const { vmm } = await pairs.describe();
+    assert.equal(vmm.name, 'distro');
+    assert.equal(vmm.reason, 'the small QEMU does not run: no such library');
   });
 
   it('cannot be opened where no VMM runs', async () => {
@@ -142,7 +153,7 @@ describe('pairs of kernel and VMM', () => {
     write();
     const pairs = await open('mini');
     await assert.rejects(pairs.choose(), { code: 'HOST_SETUP_MISSING' });
-    assert.deepEqual((await pairs.describe()).kernelRelease, '');
+    assert.deepEqual((await pairs.describe()).kernel.release, '');
     assert.equal((await pairs.listGenerations()).length, 1);
   });
 

@@ -3,13 +3,7 @@ import type { VirtualMachine, VirtualMachineRecord } from '../hypervisor/driver.
 import type { LoadedDriver } from '../hypervisor/driver-options.ts';
 import { loadDriver } from '../hypervisor/registry.ts';
 import { toWardianError, WardianError } from '../util/errors.ts';
-import {
-  BUILD_KERNEL,
-  explainKernel,
-  explainMissingKernel,
-  explainVmm,
-  type PairExplanation,
-} from './explain-pair.ts';
+import { explainKernel, explainVmm, type PairExplanation } from './explain-pair.ts';
 import { type Guest, type GuestName, type Guests, getManifestPath, loadGuests } from './guest.ts';
 import {
   GUEST_PREFERENCES,
@@ -98,14 +92,17 @@ export class GuestPairs implements PairSource {
     const { name: vmm, loaded } = await this.#chooseVmm(preference);
     const { accelerator } = loaded.driver;
     const guest = this.#findGuest(preference, loaded);
-    const isMini = guest?.name === 'mini';
+    const [kernelReason, vmmReason] = await Promise.all([
+      explainKernel(accelerator, guest?.name, this.#options),
+      explainVmm(vmm, this.#smallFailure, this.#options),
+    ]);
     return {
-      kernel: guest?.name ?? 'mini',
-      kernelRelease: guest?.kernelRelease ?? '',
-      kernelReason: await explainKernel(accelerator, isMini, this.#options),
-      vmm,
-      vmmVersion: loaded.version,
-      vmmReason: await explainVmm(vmm, this.#smallFailure, this.#options),
+      kernel: {
+        name: guest?.name ?? 'mini',
+        release: guest?.kernelRelease ?? '',
+        ...kernelReason,
+      },
+      vmm: { name: vmm, version: loaded.version, ...vmmReason },
       loaded,
     };
   }
@@ -155,9 +152,10 @@ export class GuestPairs implements PairSource {
 
   async #notBuilt({ driver }: LoadedDriver): Promise<WardianError> {
     const { cacheDirectory } = this.#options;
-    const message = await explainMissingKernel(driver.accelerator, cacheDirectory);
-    return new WardianError('HOST_SETUP_MISSING', message, {
-      hint: `${BUILD_KERNEL}; or do without: wardian run --guest distro`,
+    const circumstances = { cacheDirectory, preference: 'mini' } as const;
+    const { reason, remedy } = await explainKernel(driver.accelerator, undefined, circumstances);
+    return new WardianError('HOST_SETUP_MISSING', reason, {
+      hint: `${remedy}; or do without: wardian run --guest distro`,
     });
   }
 

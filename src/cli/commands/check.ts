@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { examineHost, type HostFinding } from '../../host/host-report.ts';
 import type { AcceleratorChoice } from '../../hypervisor/driver-options.ts';
-import { loadDriver } from '../../hypervisor/registry.ts';
+import type { Explanation } from '../../template/explain-pair.ts';
+import { GuestPairs, parseGuestPreference } from '../../template/guest-pairs.ts';
 import { toWardianError } from '../../util/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { defineCommand } from '../define-command.ts';
@@ -35,26 +36,35 @@ async function examine(context: CommandContext): Promise<HostFinding[]> {
     searchPath: context.environment['PATH'] ?? '',
     builtFiles: [context.sandboxerPath, launcherPath],
   });
-  // Without QEMU or the launcher no probe guest can run, and the host's findings say so already.
-  const canProbe = host.every(
-    ({ subject, status }) => status !== 'missing' || (subject !== 'qemu' && subject !== 'build'),
+  // Without these no pair of kernel and VMM can be chosen, and the host's findings say so already.
+  const needed = ['qemu', 'build', 'guest'];
+  const canChoose = host.every(
+    ({ subject, status }) => status !== 'missing' || !needed.includes(subject),
   );
-  return canProbe ? [...host, ...(await examineDriver(launcherPath, context))] : host;
+  return canChoose ? [...host, ...(await examinePair(launcherPath, context))] : host;
 }
 
 /** What a sandbox would get here: where the signs for KVM are good a probe guest has the last word. */
-async function examineDriver(
+async function examinePair(
   launcherPath: string,
   { directories, environment }: CommandContext,
 ): Promise<HostFinding[]> {
   try {
-    const { choice, unconfined } = await loadDriver('qemu', {
-      launcherPath,
+    const pairs = await GuestPairs.open({
       cacheDirectory: directories.cache,
+      runtimeDirectory: directories.runtime,
+      launcherPath,
       diskDirectories: [],
       accelerator: environment['WARDIAN_ACCEL'],
+      preference: parseGuestPreference(environment['WARDIAN_GUEST']),
     });
-    return [describeAccelerator(choice), describeConfinement(unconfined)];
+    const { kernel, vmm, loaded } = await pairs.describe();
+    return [
+      describeAccelerator(loaded.choice),
+      describeConfinement(loaded.unconfined),
+      describeChoice('kernel', `${kernel.name}, ${kernel.release || 'not there'}`, kernel),
+      describeChoice('vmm', `${vmm.name}, ${vmm.version}`, vmm),
+    ];
   } catch (thrown) {
     const { message, hint } = toWardianError(thrown);
     const remedy = hint ?? 'see the messages above';
@@ -67,6 +77,18 @@ function describeAccelerator({ accelerator, reason }: AcceleratorChoice): HostFi
   if (accelerator === 'kvm') return { ...finding, status: 'ok' };
   const remedy = 'nothing needs to be done: guests are emulated, which is slower';
   return { ...finding, status: 'warn', remedy };
+}
+
+/** What is used is good enough to run; what could be built is smaller and faster. */
+function describeChoice(
+  subject: string,
+  chosen: string,
+  { reason, remedy }: Explanation,
+): HostFinding {
+  const finding = { subject, text: `${chosen}: ${reason}` };
+  return remedy === undefined
+    ? { ...finding, status: 'ok' }
+    : { ...finding, status: 'warn', remedy };
 }
 
 function describeConfinement(unconfined: string | undefined): HostFinding {

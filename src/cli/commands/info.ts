@@ -1,3 +1,4 @@
+import type { Explanation } from '../../template/explain-pair.ts';
 import { withSandboxer } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
 import { printRecord } from '../output/print-record.ts';
@@ -21,8 +22,8 @@ export const info = defineCommand(
 sandboxer:    process ${state.pid}
 containers:   ${containers.running} running, ${containers.exited} ended
 accelerator:  ${state.accelerator} (${state.acceleratorReason})
-kernel:       ${guest.kernel} ${guest.kernelRelease} (${guest.kernelReason})
-qemu:         ${guest.vmm}, ${guest.vmmVersion} (${guest.vmmReason})
+kernel:       ${guest.kernel.name}, ${guest.kernel.release || 'not there'} (${explain(guest.kernel)})
+qemu:         ${guest.vmm.name}, ${guest.vmm.version} (${explain(guest.vmm)})
 runtime:      ${directories.runtime}
 cache:        ${directories.cache}
 data:         ${directories.data}
@@ -31,3 +32,7 @@ data:         ${directories.data}
     return 0;
   },
 );
+
+function explain({ reason, remedy }: Explanation): string {
+  return remedy === undefined ? reason : `${reason}: ${remedy}`;
+}
