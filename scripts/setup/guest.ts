@@ -1,22 +1,23 @@
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildInitramfs } from '../../guest/initramfs/initramfs.ts';
+import type { KernelKind } from '../../guest/kernel/build-kernel.ts';
 import { readDistributionKernel } from '../../guest/kernel/distribution-kernel.ts';
 import { REQUIRED_MODULES } from '../../guest/kernel/modules.ts';
 import { openPackage, resolveMetapackage } from '../support/debian.ts';
 import type { Report } from '../support/progress.ts';
+import { type BuiltQemu, findKernels, findQemu, type MiniKernel } from './built-guest.ts';
+import {
+  readJson,
+  removeLeftovers,
+  removeOldInitramfs,
+  sha256,
+  store,
+  storePath,
+  toJson,
+  WORLD_ENTERABLE,
+  writeAtomically,
+} from './guest-files.ts';
 
 /**
  * The guest's files in the cache, and the manifest that names them. Files carry the hash of their content
@@ -25,7 +26,7 @@ import type { Report } from '../support/progress.ts';
  */
 
 export interface GuestManifest {
-  readonly version: 1;
+  readonly version: 2;
   readonly distro: {
     readonly kernel: string;
     readonly initramfs: string;
@@ -43,6 +44,17 @@ export interface GuestManifest {
     /** The Debian packages they were taken from. */
     readonly packages: { readonly kernel: string; readonly busybox: string };
   };
+  /** Our own kernels; absent until one is built (`wardian guest build`). */
+  readonly mini?: {
+    /** The agent alone: these kernels have all built in. */
+    readonly initramfs: string;
+    /** They are told of their devices on the command line. */
+    readonly acpi: false;
+    readonly sha256: { readonly initramfs: string };
+    readonly kernels: Readonly<Partial<Record<KernelKind, MiniKernel>>>;
+  };
+  /** Our own QEMU; absent until it is built. */
+  readonly qemu?: BuiltQemu;
 }
 
 /** What was taken out of Debian packages; kept so that a new agent needs no download. */
@@ -71,8 +83,6 @@ const KERNEL_PARAMETERS: readonly string[] = [
   'audit=0',
   'sysctl.vm.compaction_proactiveness=0', // a kernel thread that woke twice a second
 ];
-const WORLD_READABLE = 0o644;
-const WORLD_ENTERABLE = 0o755;
 
 export function guestDirectory(cacheDirectory: string): string {
   return path.join(cacheDirectory, 'guest');
@@ -85,9 +95,18 @@ export function manifestPath(cacheDirectory: string): string {
 /** The manifest in the cache, when it is there and all that it names is. */
 export function loadGuestManifest(cacheDirectory: string): GuestManifest | undefined {
   const manifest = readJson<GuestManifest>(manifestPath(cacheDirectory));
-  if (manifest?.version !== 1) return undefined;
-  const { kernel, initramfs, busybox } = manifest.distro;
-  return [kernel, initramfs, busybox].every((file) => existsSync(file)) ? manifest : undefined;
+  if (manifest?.version !== 2) return undefined;
+  return listGuestFiles(manifest).every((file) => existsSync(file)) ? manifest : undefined;
+}
+
+/** Every file that a manifest names. */
+export function listGuestFiles({ distro, mini, qemu }: GuestManifest): string[] {
+  const kernels = Object.values(mini?.kernels ?? {}).map(({ kernel }) => kernel);
+  return [
+    ...[distro.kernel, distro.initramfs, distro.busybox, ...kernels],
+    ...(mini === undefined ? [] : [mini.initramfs]),
+    ...(qemu === undefined ? [] : [qemu.path]),
+  ];
 }
 
 /** True when kernel, modules and busybox of the present recipe are in the cache. */
@@ -149,42 +168,62 @@ export function isGuestCurrent(cacheDirectory: string, agentPath: string): boole
   return toJson(present) === toJson(manifest);
 }
 
-/** Puts agent and modules into an initramfs and writes the manifest. */
+/** Puts agent and modules into an initramfs, the agent alone into another, and writes the manifest. */
 export function assembleGuest(cacheDirectory: string, agentPath: string): void {
   const directory = guestDirectory(cacheDirectory);
-  const { initramfs, manifest } = composeGuest(directory, agentPath);
-  store(directory, 'initramfs', initramfs);
+  const { archives, manifest } = composeGuest(directory, agentPath);
+  const stored = archives.map((archive) => store(directory, 'initramfs', archive));
   writeAtomically(manifestPath(cacheDirectory), toJson(manifest));
   removeLeftovers(directory);
-  removeOldInitramfs(directory, manifest.distro.initramfs);
+  removeOldInitramfs(directory, stored);
 }
 
 function composeGuest(directory: string, agentPath: string) {
+  const agent = readFileSync(agentPath);
+  const { distro, initramfs } = composeDistro(directory, agent);
+  const buildDirectory = path.join(directory, 'build');
+  const kernels = findKernels(buildDirectory);
+  const own = Object.keys(kernels).length > 0 ? buildInitramfs({ agent, modules: [] }) : undefined;
+  const qemu = findQemu(buildDirectory);
+  const manifest: GuestManifest = {
+    version: 2,
+    distro,
+    ...(own !== undefined && {
+      mini: {
+        initramfs: storePath(directory, 'initramfs', own),
+        acpi: false,
+        sha256: { initramfs: sha256(own) },
+        kernels,
+      },
+    }),
+    ...(qemu !== undefined && { qemu }),
+  };
+  return { archives: own === undefined ? [initramfs] : [initramfs, own], manifest };
+}
+
+function composeDistro(directory: string, agent: Buffer) {
   const ingredients = loadIngredients(directory);
   if (ingredients === undefined) throw new Error(`${directory} has no kernel`);
   const { kernel, busybox, kernelRelease } = ingredients;
   const initramfs = buildInitramfs({
-    agent: readFileSync(agentPath),
+    agent,
     modules: ingredients.modules.map(({ name, file }) => ({ name, content: readFileSync(file) })),
   });
-  const manifest: GuestManifest = {
-    version: 1,
-    distro: {
-      kernel,
-      initramfs: storePath(directory, 'initramfs', initramfs),
-      busybox,
-      kernelRelease,
-      acpi: true,
-      parameters: KERNEL_PARAMETERS,
-      sha256: {
-        kernel: sha256(readFileSync(kernel)),
-        initramfs: sha256(initramfs),
-        busybox: sha256(readFileSync(busybox)),
-      },
-      packages: { kernel: ingredients.kernelPackage, busybox: ingredients.busyboxPackage },
+  const distro: GuestManifest['distro'] = {
+    kernel,
+    initramfs: storePath(directory, 'initramfs', initramfs),
+    busybox,
+    kernelRelease,
+    acpi: true,
+    parameters: KERNEL_PARAMETERS,
+    sha256: {
+      kernel: sha256(readFileSync(kernel)),
+      initramfs: sha256(initramfs),
+      busybox: sha256(readFileSync(busybox)),
     },
+    packages: { kernel: ingredients.kernelPackage, busybox: ingredients.busyboxPackage },
   };
-  return { initramfs, manifest };
+  return { distro, initramfs };
 }
 
 function ingredientsPath(directory: string): string {
@@ -204,66 +243,4 @@ function loadIngredients(directory: string): Ingredients | undefined {
 
 function recipeKey(): string {
   return sha256(Buffer.from(JSON.stringify([RECIPE_VERSION, REQUIRED_MODULES]))).slice(0, 16);
-}
-
-/** Writes content under a name that tells its hash, unless it is there. */
-function store(directory: string, name: string, content: Buffer, mode = WORLD_READABLE): string {
-  const target = storePath(directory, name, content);
-  if (!existsSync(target)) writeAtomically(target, content, mode);
-  return target;
-}
-
-function storePath(directory: string, name: string, content: Buffer): string {
-  return path.join(directory, `${name}-${sha256(content).slice(0, 16)}`);
-}
-
-function writeAtomically(target: string, content: Buffer | string, mode = WORLD_READABLE): void {
-  const folder = mkdtempSync(path.join(path.dirname(target), '.writing-'));
-  try {
-    const temporary = path.join(folder, path.basename(target));
-    writeFileSync(temporary, content, { flush: true });
-    // chmod rather than `mode:`, which the umask would narrow.
-    chmodSync(temporary, mode);
-    renameSync(temporary, target);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Old enough that nobody can be at work on it: another checkout may share the cache. */
-const LEFTOVER_AGE_MS = 3_600_000;
-
-/** What a set-up that was killed left behind. */
-function removeLeftovers(directory: string): void {
-  removeOld(directory, (name) => /^\.(package|writing)-/.test(name));
-}
-
-/** Each agent makes a new initramfs; a machine that boots from an older one has read it long ago. */
-function removeOldInitramfs(directory: string, current: string): void {
-  const kept = path.basename(current);
-  removeOld(directory, (name) => name.startsWith('initramfs-') && name !== kept);
-}
-
-function removeOld(directory: string, isMeant: (name: string) => boolean): void {
-  for (const name of readdirSync(directory).filter(isMeant)) {
-    const file = path.join(directory, name);
-    const isOld = Date.now() - statSync(file).mtimeMs > LEFTOVER_AGE_MS;
-    if (isOld) rmSync(file, { recursive: true, force: true });
-  }
-}
-
-function readJson<T>(file: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T;
-  } catch {
-    return undefined; // absent or damaged: made again
-  }
-}
-
-function toJson(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
-}
-
-function sha256(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type GuestManifest, listGuestFiles } from '../../scripts/setup/guest.ts';
 import { findDirectories } from '../../src/host/directories.ts';
 import { TestHost } from './test-host.ts';
 
@@ -64,10 +65,8 @@ export class UnprivilegedUser {
     const target = path.join(this.#cache, 'wardian/guest');
     mkdirSync(target, { recursive: true });
     const manifest = readFileSync(path.join(source, 'manifest.json'), 'utf8');
-    const { distro } = JSON.parse(manifest) as { distro: Record<string, string> };
-    for (const part of ['kernel', 'initramfs', 'busybox']) {
-      const file = distro[part] ?? '';
-      cpSync(file, path.join(target, path.basename(file)));
+    for (const file of listGuestFiles(JSON.parse(manifest) as GuestManifest)) {
+      cpSync(file, path.join(target, path.relative(source, file)));
     }
     writeFileSync(path.join(target, 'manifest.json'), manifest.replaceAll(source, target));
   }
