@@ -15,6 +15,7 @@ const options: ConfinementOptions = {
   userRange: DEFAULT_USER_RANGE,
   qemuPath: '/opt/qemu/bin/qemu',
   accelerator: 'tcg',
+  boots: true,
   diskDirectories: ['/data/images'],
 };
 
@@ -57,9 +58,11 @@ test('a QEMU that was built is visible with its firmware, and nothing of the cac
   const qemuPath = '/cache/guest/build/qemu-1/qemu';
   const firmwareDirectory = '/opt/firmware';
   const { visiblePaths } = await plan({ qemuPath, firmwareDirectory });
-  const ofCache = visiblePaths.filter((visible) => visible.startsWith('/cache'));
-  assert.deepEqual(ofCache, [qemuPath, '/cache/k']);
+  const ofCache = (paths: readonly string[]) => paths.filter((one) => one.startsWith('/cache'));
+  assert.deepEqual(ofCache(visiblePaths), [qemuPath, '/cache/k']);
   assert.ok(visiblePaths.includes(firmwareDirectory));
+  const clone = await plan({ qemuPath, boots: false });
+  assert.deepEqual(ofCache(clone.visiblePaths), [qemuPath]);
   const shared = await plan({ qemuPath, firmwareDirectory: '/usr/share/qemu' });
   assert.ok(!shared.visiblePaths.includes('/usr/share/qemu')); // visible with /usr
 });

@@ -23,6 +23,8 @@ export interface ConfinementOptions {
   readonly qemuPath: string;
   readonly firmwareDirectory?: string | undefined;
   readonly accelerator: Accelerator;
+  /** A clone has its kernel in its memory; only who boots reads the files. */
+  readonly boots: boolean;
   /** Folders from which disks may be attached later. */
   readonly diskDirectories: readonly string[];
 }
@@ -55,7 +57,8 @@ function drawUser(id: string, range: UserRange): { uid: number; gid: number } {
 
 function listVisiblePaths(config: MachineConfig, options: ConfinementOptions): string[] {
   const shares = config.devices.flatMap((device) => (device.kind === 'share' ? [device.path] : []));
-  const boot = [config.boot.kernelPath, config.boot.initramfsPath];
+  const { kernelPath, initramfsPath } = config.boot;
+  const boot = options.boots ? [kernelPath, initramfsPath] : [];
   const firmware = options.firmwareDirectory === undefined ? [] : [options.firmwareDirectory];
   const wanted = [options.qemuPath, ...firmware, ...boot, ...options.diskDirectories, ...shares];
   // What lies in a system folder is visible with it; a mount point cannot be made in a read-only one.

@@ -124,7 +124,7 @@ async function start(
   // A template's guest is ours alone, and its VMM has to reach the socket that takes its state.
   const isConfined = options.confine === true && kind.kind !== 'boot-snapshotable';
   const confinement = isConfined
-    ? await planConfinement(id, config, confinementOptions(setup))
+    ? await planConfinement(id, config, confinementOptions(setup, kind))
     : undefined;
   const { launcherPath } = options;
   const vmm = await startQemu({ launcherPath, directory, argv, confinement, ...files });
@@ -156,13 +156,17 @@ async function explainDeath(
   return new WardianError('HYPERVISOR_FAILED', message, { cause });
 }
 
-function confinementOptions({ options, qemu, accelerator }: Setup): ConfinementOptions {
+function confinementOptions(
+  { options, qemu, accelerator }: Setup,
+  { kind }: Start,
+): ConfinementOptions {
   return {
     isRoot: isRoot(),
     userRange: DEFAULT_USER_RANGE,
     qemuPath: qemu.path,
     firmwareDirectory: options.vmm?.firmwareDirectory,
     accelerator,
+    boots: kind !== 'clone',
     diskDirectories: options.diskDirectories,
   };
 }
