@@ -14,6 +14,7 @@
 #include "system/boot.h"
 #include "system/reap.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -34,7 +35,7 @@ static int parse_options(int count, char **options) {
 }
 
 static void make_run_directories(void) {
-    static const char *const names[] = {"", "/layers", "/scratch", "/root", "/spare"};
+    static const char *const names[] = {"", "/layers", "/layers/0", "/scratch", "/root", "/spare"};
     char path[PATH_MAX];
     for (size_t i = 0; i < COUNT(names); i++) {
         snprintf(path, sizeof path, "%s%s", settings.run_dir, names[i]);
@@ -42,10 +43,19 @@ static void make_run_directories(void) {
     }
 }
 
+// Children inherit it, so that it need not be written for each: the way to the file is long.
+static void note_oom_score(void) {
+    char text[16] = "";
+    AUTO_CLOSE int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0) log_line("cannot read oom_score_adj: %s", strerror(errno));
+    settings.oom_score_adjust = atoi(text);
+}
+
 static int open_all(int channel_fd) {
     static const struct session_events events = {rpc_receive, rpc_forget_calls};
     umask(0);
     make_run_directories();
+    note_oom_score();
     // Containers must not see each other's mounts come and go, and a root that is shared cannot be replaced.
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) log_line("cannot make mounts private: %s", strerror(errno));
     int error = loop_open();

@@ -173,7 +173,7 @@ async function requestContainer({
     entropy: randomBytes(ENTROPY_BYTES),
     realtimeNanoseconds: BigInt(Date.now()) * 1_000_000n,
     hostname: plan.hostname,
-    interfaces: [{ name: 'eth0', mac: createMacAddress() }],
+    interfaces: [], // without a network there is none to see, nor a MAC address to change
   });
   if (trace !== undefined) {
     await personalized;
@@ -192,11 +192,4 @@ async function requestContainer({
   io.connect(agent);
   const [, , result] = await Promise.all([personalized, created, started]);
   return result;
-}
-
-/** A locally administered unicast address that no other clone has (IEEE 802: bit 1 set, bit 0 clear). */
-function createMacAddress(): Buffer {
-  const mac = randomBytes(6);
-  mac[0] = ((mac[0] ?? 0) & 0xfc) | 0x02;
-  return mac;
 }

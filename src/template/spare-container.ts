@@ -5,7 +5,7 @@ import { translateSpec } from '../oci/translate/translate-spec.ts';
 /** What of a container can be made before anybody knows its image or command. */
 export type SpareContainer = Pick<
   GuestContainer,
-  'namespaces' | 'mounts' | 'devices' | 'maskedPaths' | 'readonlyPaths'
+  'namespaces' | 'mounts' | 'devices' | 'maskedPaths' | 'readonlyPaths' | 'cgroupFiles'
 >;
 
 const NO_IMAGE = { entrypoint: [], cmd: [], env: [], workingDirectory: '/', user: '' };
@@ -26,6 +26,6 @@ export function describeSpareContainer(): SpareContainer {
   };
   const spec = buildSpec({ request, image: NO_IMAGE, users: NO_USERS });
   const guest = translateSpec(spec, { id, layers: [], stdin: true });
-  const { namespaces, mounts, devices, maskedPaths, readonlyPaths } = guest;
-  return { namespaces, mounts, devices, maskedPaths, readonlyPaths };
+  const { namespaces, mounts, devices, maskedPaths, readonlyPaths, cgroupFiles } = guest;
+  return { namespaces, mounts, devices, maskedPaths, readonlyPaths, cgroupFiles };
 }

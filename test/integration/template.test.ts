@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -138,6 +139,22 @@ describe('templates and clones', { skip: isSetUp ? false : 'run scripts/setup fi
     await agent.ping();
     agent.close();
     await machine.kill();
+  });
+
+  it('shows a sandbox the interface that it is given, with its MAC address', async () => {
+    const mac = Buffer.from('020a0b0c0d0e', 'hex');
+    const interfaces = [{ name: 'eth0', mac }];
+    const fromTemplate = await cloneSandboxMachine({ template, ...place() });
+    const booted = await bootSandboxMachine({ guest, size, ...place() });
+    for (const { machine, agent } of [fromTemplate, booted]) {
+      await agent.personalize({ entropy: randomBytes(32), interfaces });
+      await assert.rejects(
+        agent.personalize({ entropy: randomBytes(32), interfaces: [{ name: 'eth9', mac }] }),
+        /eth9/,
+      );
+      agent.close();
+      await machine.kill();
+    }
   });
 
   it('boots without a template', async () => {

@@ -7,13 +7,12 @@
 #include "process/spawn.h"
 #include "rootfs/layers.h"
 
-#include <fcntl.h>
+#include <sys/syscall.h>
 
 static int check_create(const message(CreateContainerRequest) *request, struct failure *why) {
-    struct failure ignored;
     size_t count = 0;
     if (!id_is_valid(text_or_empty(request->id))) return fail(why, STATUS_INVALID_ARGUMENT, "not a container id");
-    if (container_find(request->id, &ignored)) return fail(why, STATUS_ALREADY_EXISTS, "container '%.128s' exists", request->id);
+    if (container_named(request->id)) return fail(why, STATUS_ALREADY_EXISTS, "container '%.128s' exists", request->id);
     for (struct container *other = containers; other; other = other->next) count++;
     if (count >= CONTAINERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many containers");
     if (check_namespaces(request->namespaces, why)) return -EINVAL;
@@ -32,10 +31,9 @@ static int acquire_layers(struct container *container, const message(Rootfs) *ro
     return 0;
 }
 
-static int open_root(struct container *container, pid_t pid, struct failure *why) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/root", pid);
-    container->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+// By the child's own descriptor: the way through /proc would be code that nothing else needs.
+static int take_root(struct container *container, int root, struct failure *why) {
+    container->root_fd = (int)syscall(SYS_pidfd_getfd, container->pidfd, root, 0);
     return container->root_fd < 0 ? fail_errno(why, errno, "cannot open the container's root") : 0;
 }
 
@@ -49,12 +47,14 @@ static int spawn_first(struct container *container, const message(CreateContaine
 
 static int build(struct container *container, const message(CreateContainerRequest) *request, struct span encoded, struct failure *why) {
     bool is_spare = container->processes != NULL;
+    int root = -1;
     int error = is_spare ? 0 : acquire_layers(container, &request->rootfs, why);
     if (!error && !is_spare) error = cgroup_create(container->cgroup_name, &container->cgroup_fd, why);
-    if (!error) error = cgroup_write_files(container->cgroup_fd, request->cgroup_files, request->cgroup_files_count, why);
+    if (!error && is_spare) error = spare_limit(container, request, why);
+    if (!error && !is_spare) error = cgroup_write_files(container->cgroup_fd, request->cgroup_files, request->cgroup_files_count, why);
     if (!error) error = is_spare ? spare_hand_over(container, request, encoded, why) : spawn_first(container, request, why);
-    if (!error) error = spawn_await_ready(container->processes, why);
-    if (!error) error = open_root(container, container->processes->pid, why);
+    if (!error) error = spawn_await_ready(container->processes, &root, why);
+    if (!error) error = take_root(container, root, why);
     return error;
 }
 

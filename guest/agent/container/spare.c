@@ -3,11 +3,12 @@
 #include "container/cgroup.h"
 #include "container/check.h"
 #include "container/end.h"
+#include "process/control.h"
 #include "process/spawn.h"
 #include "rootfs/path.h"
 
+#include <pb_decode.h>
 #include <string.h>
-#include <sys/socket.h>
 
 // No container can have this name.
 static const char NAME[] = "_spare";
@@ -16,14 +17,16 @@ static struct container *spare;
 static message(CreateContainerRequest) pattern;
 
 static int make(struct container *container, struct failure *why) {
-    // Whatever the request will want of the three streams: it closes what it does not need.
-    message(Process) process = {.stdin = true};
+    // Most have no stdin; those that have one get it with their request.
+    message(Process) process = {0};
     struct spawn spawn = {container, &process, .spare = &pattern};
+    int root;
     int error = cgroup_create(NAME, &container->cgroup_fd, why);
+    if (!error) error = cgroup_write_files(container->cgroup_fd, pattern.cgroup_files, pattern.cgroup_files_count, why);
     struct process *first = error ? NULL : container_add_process(container, "");
     if (!error && !first) error = fail_errno(why, ENOMEM, "no memory for a process");
     if (!error) error = spawn_process(first, &spawn, &container->pidfd, why);
-    if (!error) error = spawn_await_ready(first, why);
+    if (!error) error = spawn_await_ready(first, &root, why);
     return error;
 }
 
@@ -60,6 +63,7 @@ int spare_prepare(message(CreateContainerRequest) *request, struct failure *why)
     if (!can_do_without_image(request)) return fail(why, STATUS_INVALID_ARGUMENT, "a spare container that needs an image");
     struct container *container = container_new(NAME, request->namespaces);
     if (!container) return fail_errno(why, ENOMEM, "no memory for a container");
+    pb_release(message_fields(CreateContainerRequest), &pattern); // of the spare container before this one
     pattern = *request;
     memset(request, 0, sizeof *request);
     error = make(container, why);
@@ -113,8 +117,33 @@ static bool devices_fit(const message(CreateContainerRequest) *request) {
     return true;
 }
 
+static const message(KeyValue) *find_cgroup_file(const message(CreateContainerRequest) *request, const char *name) {
+    for (size_t i = 0; i < request->cgroup_files_count; i++) {
+        if (same_text(request->cgroup_files[i].key, name)) return &request->cgroup_files[i];
+    }
+    return NULL;
+}
+
+// What was limited must be limited anew, or as it is: nobody knows what it was before.
+static bool limits_fit(const message(CreateContainerRequest) *request) {
+    for (size_t i = 0; i < pattern.cgroup_files_count; i++) {
+        if (!find_cgroup_file(request, pattern.cgroup_files[i].key)) return false;
+    }
+    return true;
+}
+
+int spare_limit(struct container *container, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = 0;
+    for (size_t i = 0; !error && i < request->cgroup_files_count; i++) {
+        const message(KeyValue) *file = &request->cgroup_files[i], *present = find_cgroup_file(&pattern, text_or_empty(file->key));
+        if (present && same_text(present->value, file->value)) continue;
+        error = cgroup_write_files(container->cgroup_fd, file, 1, why);
+    }
+    return error;
+}
+
 static bool fits(const message(CreateContainerRequest) *request) {
-    return request->namespaces == pattern.namespaces && mounts_fit(request) && devices_fit(request) &&
+    return request->namespaces == pattern.namespaces && mounts_fit(request) && devices_fit(request) && limits_fit(request) &&
            same_texts(request->masked_paths, request->masked_paths_count, pattern.masked_paths, pattern.masked_paths_count) &&
            same_texts(request->readonly_paths, request->readonly_paths_count, pattern.readonly_paths, pattern.readonly_paths_count);
 }
@@ -129,12 +158,16 @@ struct container *spare_take(const message(CreateContainerRequest) *request, siz
 
 int spare_hand_over(struct container *container, const message(CreateContainerRequest) *request, struct span encoded, struct failure *why) {
     struct process *first = container->processes;
+    int in[2] = {-1, -1};
+    int error = 0;
     if (request->process.terminal) {
         stdio_streams_close(&first->stdio);
         stdio_streams_init(&first->stdio);
-    } else if (!request->process.stdin) {
-        stdio_streams_close_input(&first->stdio);
+    } else if (request->process.stdin) {
+        error = spawn_make_pipe(in, false);
+        if (!error) error = stdio_streams_open_input(&first->stdio, in[0]);
     }
-    ssize_t sent = send(first->control_fd, encoded.data, encoded.size, MSG_NOSIGNAL);
-    return sent < 0 ? fail_errno(why, errno, "the spare container is gone") : 0;
+    if (!error) error = control_send(first->control_fd, encoded, in[1]);
+    close_scoped(&in[1]);
+    return error ? fail_errno(why, error, "the spare container is gone") : 0;
 }

@@ -9,5 +9,7 @@
 int spare_prepare(message(CreateContainerRequest) *request, struct failure *why);
 // The spare container, now the request's and still without an image; NULL when there is none that fits.
 struct container *spare_take(const message(CreateContainerRequest) *request, size_t encoded_size);
+// Gives its cgroup the request's limits, as far as it has others yet.
+int spare_limit(struct container *container, const message(CreateContainerRequest) *request, struct failure *why);
 // Gives its process the request, which it carries out up to its exec.
 int spare_hand_over(struct container *container, const message(CreateContainerRequest) *request, struct span encoded, struct failure *why);

@@ -37,7 +37,6 @@ int container_start(struct container *container, message(StartResponse) *respons
 }
 
 int container_exec(const message(ExecRequest) *request, message(StartResponse) *response, struct failure *why) {
-    struct failure ignored;
     const char *exec_id = text_or_empty(request->exec_id);
     struct container *container = container_find(request->container_id, why);
     size_t count = 0;
@@ -46,7 +45,7 @@ int container_exec(const message(ExecRequest) *request, message(StartResponse) *
     struct process *first = container->processes;
     if (!first || !first->started || first->exited) return fail(why, STATUS_FAILED_PRECONDITION, "container '%.128s' does not run", container->id);
     if (!id_is_valid(exec_id)) return fail(why, STATUS_INVALID_ARGUMENT, "not an exec id");
-    if (process_find(container->id, exec_id, &ignored)) return fail(why, STATUS_ALREADY_EXISTS, "process '%.128s' exists", exec_id);
+    if (process_named(container, exec_id)) return fail(why, STATUS_ALREADY_EXISTS, "process '%.128s' exists", exec_id);
     for (struct process *other = first; other; other = other->next) count++;
     if (count >= PROCESSES_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many processes");
     struct process *process = container_add_process(container, exec_id);

@@ -1,6 +1,7 @@
 // The child's side of a start. It is a copy of the agent with memory of its own, so the request is still at hand.
 
 #include "base/settings.h"
+#include "process/control.h"
 #include "process/execute.h"
 #include "process/identity.h"
 #include "process/spawn.h"
@@ -23,26 +24,13 @@
 
 enum { CONTROL = 3, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
-static void report_to_agent(enum report_kind kind, int error, const struct failure *failure, int fd) {
-    struct report report = {.kind = kind, .error = error < 0 ? -error : error};
-    if (failure) report.failure = *failure;
-    struct iovec data = {&report, sizeof report};
-    union { struct cmsghdr header; char bytes[CMSG_SPACE(sizeof(int))]; } control = {0};
-    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1};
-    if (fd >= 0) {
-        header.msg_control = &control;
-        header.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-    }
-    sendmsg(CONTROL, &header, MSG_NOSIGNAL);
+// What is said to the agent; `fd` goes along unless it is -1.
+static void report_to_agent(struct report report, int fd) {
+    control_send(CONTROL, (struct span){(const uint8_t *)&report, sizeof report}, fd);
 }
 
 _Noreturn static void give_up(int error, const struct failure *failure) {
-    report_to_agent(REPORT_FAILED, error, failure, -1);
+    report_to_agent((struct report){.kind = REPORT_FAILED, .error = -error, .root = -1, .failure = *failure}, -1);
     _exit(error == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
@@ -61,7 +49,7 @@ static int write_text(const char *path, const char *text) {
 
 static int adjust_oom_score(const message(Process) *process, struct failure *why) {
     char text[16];
-    if (!process->has_oom_score_adjust) return 0;
+    if (!process->has_oom_score_adjust || process->oom_score_adjust == settings.oom_score_adjust) return 0;
     snprintf(text, sizeof text, "%d", process->oom_score_adjust);
     int error = write_text("/proc/self/oom_score_adj", text);
     return error ? fail_errno(why, error, "cannot set oom_score_adj to %s", text) : 0;
@@ -105,23 +93,24 @@ static int unshare_cgroup(uint64_t namespaces, struct failure *why) {
     return 0;
 }
 
-static int build_namespaces(const message(CreateContainerRequest) *request, struct failure *why) {
+static int set_names(const message(CreateContainerRequest) *request, struct failure *why) {
     const char *hostname = text_or_empty(request->hostname);
     if ((request->namespaces & CLONE_NEWUTS) && hostname[0] && sethostname(hostname, strlen(hostname)) < 0) {
         return fail_errno(why, errno, "cannot set the host name");
-    }
-    if (request->namespaces & CLONE_NEWNET) {
-        int error = interfaces_bring_up_loopback();
-        if (error) return fail_errno(why, error, "cannot bring up lo");
     }
     int error = 0;
     for (size_t i = 0; !error && i < request->sysctls_count; i++) error = apply_sysctl(&request->sysctls[i], why);
     return error;
 }
 
+static int raise_loopback(const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = request->namespaces & CLONE_NEWNET ? interfaces_bring_up_loopback() : 0;
+    return error ? fail_errno(why, error, "cannot bring up lo") : 0;
+}
+
 // What is the container's own, once its surroundings are there.
-static int finish_container(int root, const message(CreateContainerRequest) *request, struct failure *why) {
-    int error = rootfs_furnish(root, request, why);
+static int finish_container(int root, const message(CreateContainerRequest) *request, uint64_t written, struct failure *why) {
+    int error = rootfs_furnish(root, request, written, why);
     if (!error && request->process.terminal) {
         AUTO_CLOSE int dev = path_open(root, "/dev", O_PATH | O_DIRECTORY, 0);
         if (dev >= 0) close(path_make_file(root, "/dev/console", 0600));
@@ -132,11 +121,12 @@ static int finish_container(int root, const message(CreateContainerRequest) *req
 static int build_container(const message(CreateContainerRequest) *request, struct failure *why) {
     AUTO_CLOSE int root = -1;
     int error = unshare_cgroup(request->namespaces, why);
-    if (!error) error = build_namespaces(request, why);
+    if (!error) error = raise_loopback(request, why);
+    if (!error) error = set_names(request, why);
     if (!error) error = rootfs_mount_scratch(why);
     if (!error) error = rootfs_mount(&request->rootfs, &root, why);
     if (!error) error = rootfs_surround(root, request, why);
-    if (!error) error = finish_container(root, request, why);
+    if (!error) error = finish_container(root, request, 0, why);
     if (!error) error = rootfs_hide(root, request, why);
     if (!error) error = rootfs_enter(root, request, why);
     return error;
@@ -147,6 +137,7 @@ static int build_spare(const message(CreateContainerRequest) *spare, int *surrou
     char path[256];
     snprintf(path, sizeof path, "%s/spare", settings.run_dir);
     int error = unshare_cgroup(spare->namespaces, why);
+    if (!error) error = raise_loopback(spare, why);
     if (!error && mount("tmpfs", path, "tmpfs", MS_NODEV | MS_NOSUID, "mode=755") < 0) error = fail_errno(why, errno, "cannot mount a tmpfs");
     if (error) return error;
     *surroundings = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -160,13 +151,17 @@ static int build_spare(const message(CreateContainerRequest) *spare, int *surrou
 static int complete_spare(const message(CreateContainerRequest) *spare, int surroundings, const message(CreateContainerRequest) *request,
                           struct failure *why) {
     AUTO_CLOSE int root = -1;
-    int error = build_namespaces(request, why);
+    uint64_t written = 0;
+    int error = set_names(request, why);
     // In a mount namespace that is older than the agent's mounts of layers, and that goes with the container.
     for (size_t i = 0; !error && i < request->rootfs.layers_count; i++) error = layers_mount(&request->rootfs.layers[i], why);
+    // Below a mount of its own a file must not be hidden.
+    bool has_own_mounts = request->mounts_count > spare->mounts_count;
+    if (!error && !has_own_mounts) error = rootfs_write_ahead(request, &written, why);
     if (!error) error = rootfs_mount(&request->rootfs, &root, why);
     if (!error) error = rootfs_take_surroundings(root, surroundings, spare, why);
     if (!error) error = rootfs_mount_from(root, request, spare->mounts_count, why);
-    if (!error) error = finish_container(root, request, why);
+    if (!error) error = finish_container(root, request, written, why);
     if (!error) error = rootfs_enter(root, request, why);
     return error;
 }
@@ -195,11 +190,10 @@ static int open_terminal(const message(Process) *process, bool is_first, int *ma
     return 0;
 }
 
-static int enter_working_directory(const message(Process) *process, struct failure *why) {
+static int enter_working_directory(int root, const message(Process) *process, struct failure *why) {
     const char *cwd = text_or_empty(process->cwd);
     if (!cwd[0]) cwd = "/";
-    AUTO_CLOSE int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    AUTO_CLOSE int fd = root < 0 ? -errno : path_make_directory(root, cwd, 0755);
+    AUTO_CLOSE int fd = path_make_directory(root, cwd, 0755);
     if (fd < 0 || fchdir(fd) < 0) return fail_errno(why, fd < 0 ? fd : errno, "cannot enter %.80s", cwd);
     return 0;
 }
@@ -207,22 +201,22 @@ static int enter_working_directory(const message(Process) *process, struct failu
 // The first process of a container waits here until it is started, or until the agent lets go of the socket.
 static void wait_for_release(void) {
     char byte;
-    ssize_t count;
-    do count = recv(CONTROL, &byte, 1, 0);
-    while (count < 0 && errno == EINTR);
-    if (count <= 0) _exit(EXIT_CANNOT_RUN);
+    int ignored;
+    if (control_receive(CONTROL, &byte, sizeof byte, &ignored) <= 0) _exit(EXIT_CANNOT_RUN);
 }
 
 // Everything from the finished container to exec.
 _Noreturn static void become(const message(Process) *process, bool is_first) {
     struct failure why = {0};
     int master = -1;
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); // the agent takes a copy; ours ends with exec
+    if (root < 0) give_up(-errno, &why);
     int error = process->terminal ? open_terminal(process, is_first, &master, &why) : 0;
     if (error) give_up(error, &why);
-    if (is_first || process->terminal) report_to_agent(REPORT_READY, 0, NULL, master);
+    if (is_first || process->terminal) report_to_agent((struct report){.kind = REPORT_READY, .root = root}, master);
     close_and_forget(&master);
     if (is_first) wait_for_release();
-    error = enter_working_directory(process, &why);
+    error = enter_working_directory(root, process, &why);
     if (!error) error = identity_assume(process, &why);
     if (!error) error = execute(process, &why);
     give_up(error, &why);
@@ -240,37 +234,32 @@ _Noreturn void child_run(const struct spawn *spawn, const struct child_descripto
     become(spawn->process, spawn->create != NULL);
 }
 
-static int receive_request(message(CreateContainerRequest) *request, struct failure *why) {
+// The request, and with it the pipe that is to be stdin, or -1.
+static int receive_request(message(CreateContainerRequest) *request, int *in, struct failure *why) {
     static uint8_t encoded[SPARE_REQUEST_LIMIT]; // what the request's bytes point into
-    ssize_t count;
-    do count = recv(CONTROL, encoded, sizeof encoded, 0);
-    while (count < 0 && errno == EINTR);
+    int count = control_receive(CONTROL, encoded, sizeof encoded, in);
     if (count <= 0) _exit(EXIT_CANNOT_RUN);
     pb_istream_t input = pb_istream_from_buffer(encoded, (size_t)count);
     return pb_decode(&input, message_fields(CreateContainerRequest), request) ? 0 : fail(why, STATUS_INTERNAL, "a spare container got a bad request");
 }
 
-// It was born with three pipes; the agent has closed its end of those that are not wanted.
-static int arrange_streams(const message(Process) *process, struct failure *why) {
-    if (process->terminal || process->stdin) return 0;
-    AUTO_CLOSE int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return nothing < 0 || dup2(nothing, 0) < 0 ? fail_errno(why, errno, "cannot open /dev/null") : 0;
-}
-
 _Noreturn void child_run_spare(const struct spawn *spawn, const struct child_descriptors *given) {
     static message(CreateContainerRequest) request;
     struct failure why = {0};
-    int surroundings = -1;
+    int surroundings = -1, in = -1;
     reset_signals();
     setsid();
     arrange_descriptors(given);
     int error = build_spare(spawn->spare, &surroundings, &why);
     if (error) give_up(error, &why);
     if (!settings.is_test) make_resident();
-    report_to_agent(REPORT_READY, 0, NULL, -1);
-    error = receive_request(&request, &why);
+    report_to_agent((struct report){.kind = REPORT_READY, .root = -1}, -1);
+    error = receive_request(&request, &in, &why);
     if (!error) error = adjust_oom_score(&request.process, &why);
-    if (!error) error = arrange_streams(&request.process, &why);
+    if (in >= 0) {
+        dup2(in, 0);
+        close(in);
+    }
     if (!error) error = complete_spare(spawn->spare, surroundings, &request, &why);
     if (error) give_up(error, &why);
     close(surroundings);

@@ -1,6 +1,5 @@
 #include "process/identity.h"
 
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -50,14 +49,15 @@ static int raise_ambient(uint64_t ambient) {
     return 0;
 }
 
+// System calls by their numbers: for threads that there are not, the C library would first stop them all.
 static int set_user(const message(Process) *process) {
     static const gid_t none;
     const gid_t *groups = process->additional_gids ? process->additional_gids : &none;
-    if (setgroups(process->additional_gids_count, groups) < 0) return -errno;
-    if (setresgid(process->gid, process->gid, process->gid) < 0) return -errno;
+    if (syscall(SYS_setgroups, process->additional_gids_count, groups) < 0) return -errno;
+    if (syscall(SYS_setresgid, process->gid, process->gid, process->gid) < 0) return -errno;
     if (process->uid == 0) return 0;
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return -errno;
-    return setresuid(process->uid, process->uid, process->uid) < 0 ? -errno : 0;
+    return syscall(SYS_setresuid, process->uid, process->uid, process->uid) < 0 ? -errno : 0;
 }
 
 // Without a list of capabilities the process has none.

@@ -1,6 +1,7 @@
 #include "process/spawn.h"
 
 #include "base/loop.h"
+#include "process/control.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -14,8 +15,7 @@
 // Mounting may have to wait for the host's disk; a child that says nothing for this long is killed.
 enum { REPORT_TIMEOUT_MS = 30 * 1000 };
 
-// [0] is the agent's end, which never blocks; [1] the child's.
-static int make_pipe(int ends[2], bool agent_reads) {
+int spawn_make_pipe(int ends[2], bool agent_reads) {
     int pair[2];
     if (pipe2(pair, O_CLOEXEC) < 0) return -errno;
     ends[0] = agent_reads ? pair[0] : pair[1];
@@ -38,9 +38,9 @@ static int open_plumbing(struct plumbing *plumbing, const message(Process) *proc
     memset(plumbing, -1, sizeof *plumbing);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, plumbing->control) < 0) return -errno;
     if (process->terminal) return 0;
-    int error = make_pipe(plumbing->out, true);
-    if (!error) error = make_pipe(plumbing->err, true);
-    if (!error && process->stdin) error = make_pipe(plumbing->in, false);
+    int error = spawn_make_pipe(plumbing->out, true);
+    if (!error) error = spawn_make_pipe(plumbing->err, true);
+    if (!error && process->stdin) error = spawn_make_pipe(plumbing->in, false);
     if (!error && !process->stdin) {
         plumbing->in[1] = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (plumbing->in[1] < 0) error = -errno;
@@ -103,14 +103,7 @@ int spawn_process(struct process *process, const struct spawn *spawn, int *pidfd
 }
 
 int spawn_release(struct process *process) {
-    return send(process->control_fd, "", 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static int received_descriptor(struct msghdr *header) {
-    int fd = -1;
-    struct cmsghdr *rights = CMSG_FIRSTHDR(header);
-    if (rights && rights->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-    return fd;
+    return control_send(process->control_fd, (struct span){(const uint8_t *)"", 1}, -1);
 }
 
 // One descriptor to read and one to write, because each is watched for itself.
@@ -126,29 +119,27 @@ static int adopt_terminal(struct process *process, int master) {
 }
 
 int spawn_await(struct process *process, struct report *report) {
-    struct iovec data = {report, sizeof *report};
-    union { struct cmsghdr header; char bytes[CMSG_SPACE(sizeof(int))]; } control = {0};
-    struct msghdr header = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
     struct pollfd state = {.fd = process->control_fd, .events = POLLIN};
     int ready;
     do ready = poll(&state, 1, REPORT_TIMEOUT_MS);
     while (ready < 0 && errno == EINTR);
     if (ready <= 0) return ready < 0 ? -errno : -ETIMEDOUT;
-    ssize_t count = recvmsg(process->control_fd, &header, MSG_CMSG_CLOEXEC);
-    if (count < 0) return errno == ECONNRESET ? 0 : -errno;
+    int master;
+    int count = control_receive(process->control_fd, report, sizeof *report, &master);
+    if (count < 0) return count == -ECONNRESET ? 0 : count;
     if (count == 0) return 0;
     if (count != sizeof *report) return -EPROTO;
     report->failure.message[FAILURE_MESSAGE_SIZE - 1] = '\0';
-    int master = received_descriptor(&header);
     int error = master < 0 ? 0 : adopt_terminal(process, master);
     return error ? error : 1;
 }
 
-int spawn_await_ready(struct process *process, struct failure *why) {
+int spawn_await_ready(struct process *process, int *root, struct failure *why) {
     struct report report;
     int result = spawn_await(process, &report);
     if (result < 0) return fail_errno(why, result, "the container's first process does not answer");
     if (result == 0) return fail(why, STATUS_INTERNAL, "the container's first process died");
+    *root = report.root;
     if (report.kind == REPORT_READY) return 0;
     *why = report.failure;
     return -EINVAL;

@@ -18,6 +18,7 @@ enum report_kind { REPORT_READY = 1, REPORT_FAILED = 2 };
 struct report {
     enum report_kind kind;
     int error; // errno, for an exec that failed
+    int root;  // the child's descriptor of its root directory; -1: the root is not built yet
     struct failure failure;
 };
 
@@ -40,5 +41,7 @@ int spawn_release(struct process *process);
 // Waits for a report. 1: `report` is filled; 0: the child has called exec, or is dead; -errno. The terminal that may
 // come along is opened as the streams of the process.
 int spawn_await(struct process *process, struct report *report);
-// Waits until the first process stands before its exec, or says why it does not.
-int spawn_await_ready(struct process *process, struct failure *why);
+// Waits until the first process stands before its exec, or says why it does not. Stores `root` of its report.
+int spawn_await_ready(struct process *process, int *root, struct failure *why);
+// A pipe whose first end is the agent's, which never blocks.
+int spawn_make_pipe(int ends[2], bool agent_reads);

@@ -54,7 +54,8 @@ int layers_mount(const message(Layer) *layer, struct failure *why) {
     layer_path(path, sizeof path, layer->lun);
     struct stat status;
     if (settings.is_test) return stat(path, &status) < 0 ? fail_errno(why, errno, "no layer %u", layer->lun) : 0;
-    if (mkdir(path, 0700) < 0 && errno != EEXIST) return fail_errno(why, errno, "cannot make %s", path);
+    bool is_there = layer->lun == 0; // since the agent's start
+    if (!is_there && mkdir(path, 0700) < 0 && errno != EEXIST) return fail_errno(why, errno, "cannot make %s", path);
     struct layer_mount wanted = {layer, path};
     int error = uevents_try_until(try_to_mount, &wanted, DISK_TIMEOUT_MS);
     return error ? fail_errno(why, error, "cannot mount disk %u as %.32s", layer->lun, layer->type) : 0;
@@ -85,7 +86,7 @@ void layers_release(uint32_t lun) {
         layer_path(path, sizeof path, lun);
         // Nobody looks at it any more; should that be wrong, it goes when the last one does.
         if (umount2(path, 0) < 0) umount2(path, MNT_DETACH);
-        rmdir(path);
+        if (lun != 0) rmdir(path);
         return;
     }
 }

@@ -4,6 +4,7 @@
 #include "rootfs/devices.h"
 #include "rootfs/mounts.h"
 #include "rootfs/path.h"
+#include "rootfs/upper.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -13,23 +14,28 @@
 
 // The kernel takes mount options of less than a page.
 enum { OVERLAY_OPTIONS_SIZE = 4096 };
+// Of the directory that takes the writes, until it is known over which layer it will lie.
+enum { UPPER_MODE = 0755 };
 
 // The directory that takes the writes lends the merged root its owner and mode, so it has the image's.
-static int make_upper(const char *upper, const char *work, uint32_t top_lun) {
+static int dress_upper(const char *upper, uint32_t top_lun) {
     char top[256];
     struct stat status;
     snprintf(top, sizeof top, "%s/layers/%u", settings.run_dir, top_lun);
     if (stat(top, &status) < 0) return -errno;
-    if (mkdir(upper, status.st_mode & 07777) < 0 || mkdir(work, 0700) < 0) return -errno;
+    mode_t mode = status.st_mode & 07777;
+    if (mode != UPPER_MODE && chmod(upper, mode) < 0) return -errno;
     if ((status.st_uid || status.st_gid) && chown(upper, status.st_uid, status.st_gid) < 0) return -errno;
     return 0;
 }
 
 int rootfs_mount_scratch(struct failure *why) {
-    char scratch[256];
+    char scratch[256], upper[272], work[272];
     snprintf(scratch, sizeof scratch, "%s/scratch", settings.run_dir);
+    snprintf(upper, sizeof upper, "%s/upper", scratch);
+    snprintf(work, sizeof work, "%s/work", scratch);
     if (mount("tmpfs", scratch, "tmpfs", MS_NODEV | MS_NOSUID, "mode=700") < 0) return fail_errno(why, errno, "cannot mount a tmpfs");
-    return 0;
+    return mkdir(upper, UPPER_MODE) < 0 || mkdir(work, 0700) < 0 ? fail_errno(why, errno, "cannot make %s", upper) : 0;
 }
 
 static int limit_scratch(const char *scratch, uint64_t size_bytes) {
@@ -57,21 +63,12 @@ int rootfs_mount(const message(Rootfs) *rootfs, int *root, struct failure *why) 
     snprintf(upper, sizeof upper, "%s/upper", scratch);
     snprintf(work, sizeof work, "%s/work", scratch);
     int error = limit_scratch(scratch, rootfs->writable_bytes);
-    if (!error) error = make_upper(upper, work, rootfs->layers[0].lun);
+    if (!error) error = dress_upper(upper, rootfs->layers[0].lun);
     if (!error) error = overlay_options(options, rootfs, upper, work);
     if (!error && mount("overlay", merged, "overlay", 0, options) < 0) error = -errno;
     if (error) return fail_errno(why, error, "cannot make the root file system");
     *root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return *root < 0 ? fail_errno(why, errno, "cannot open the root file system") : 0;
-}
-
-static int write_all(int fd, struct span content) {
-    for (size_t done = 0; done < content.size;) {
-        ssize_t count = write(fd, content.data + done, content.size - done);
-        if (count < 0 && errno != EINTR) return -errno;
-        if (count > 0) done += (size_t)count;
-    }
-    return 0;
 }
 
 static int write_file(int root, const message(InjectedFile) *file) {
@@ -80,10 +77,33 @@ static int write_file(int root, const message(InjectedFile) *file) {
     if (parent < 0) return parent;
     AUTO_CLOSE int fd = path_open(root, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK, 0600);
     if (fd < 0) return fd;
-    int error = write_all(fd, file->content);
-    if (!error && fchown(fd, file->uid, file->gid) < 0) error = -errno;
-    if (!error && fchmod(fd, file->mode & 07777) < 0) error = -errno;
-    return error;
+    return upper_fill(fd, file);
+}
+
+static bool is_inside_another(const message(CreateContainerRequest) *request, const char *path) {
+    for (size_t i = 0; i < request->mounts_count; i++) {
+        if (path_is_below(path, request->mounts[i].destination)) return true;
+    }
+    return false;
+}
+
+int rootfs_write_ahead(const message(CreateContainerRequest) *request, uint64_t *written, struct failure *why) {
+    char upper[272], lower[272];
+    *written = 0;
+    if (request->rootfs.layers_count != 1) return 0;
+    snprintf(upper, sizeof upper, "%s/scratch/upper", settings.run_dir);
+    snprintf(lower, sizeof lower, "%s/layers/%u", settings.run_dir, request->rootfs.layers[0].lun);
+    AUTO_CLOSE int above = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int below = open(lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (above < 0 || below < 0) return fail_errno(why, errno, "cannot open a layer");
+    for (size_t i = 0; i < request->files_count && i < WRITTEN_AHEAD_LIMIT; i++) {
+        const message(InjectedFile) *file = &request->files[i];
+        if (is_inside_another(request, text_or_empty(file->path))) continue;
+        int result = upper_write(above, below, file);
+        if (result < 0) return fail_errno(why, result, "cannot write %.80s", text_or_empty(file->path));
+        if (result > 0) *written |= UINT64_C(1) << i;
+    }
+    return 0;
 }
 
 static bool has_own_dev(const message(CreateContainerRequest) *request) {
@@ -115,13 +135,6 @@ int rootfs_surround(int root, const message(CreateContainerRequest) *request, st
     return error;
 }
 
-static bool is_inside_another(const message(CreateContainerRequest) *request, const char *path) {
-    for (size_t i = 0; i < request->mounts_count; i++) {
-        if (path_is_below(path, request->mounts[i].destination)) return true;
-    }
-    return false;
-}
-
 // A mount brings along what is mounted inside it.
 int rootfs_take_surroundings(int root, int from, const message(CreateContainerRequest) *spare, struct failure *why) {
     int error = 0;
@@ -132,9 +145,10 @@ int rootfs_take_surroundings(int root, int from, const message(CreateContainerRe
     return error;
 }
 
-int rootfs_furnish(int root, const message(CreateContainerRequest) *request, struct failure *why) {
+int rootfs_furnish(int root, const message(CreateContainerRequest) *request, uint64_t written, struct failure *why) {
     int error = 0;
     for (size_t i = 0; !error && i < request->files_count; i++) {
+        if (i < WRITTEN_AHEAD_LIMIT && (written >> i & 1)) continue;
         error = write_file(root, &request->files[i]);
         if (error) fail_errno(why, error, "cannot write %.80s", text_or_empty(request->files[i].path));
     }

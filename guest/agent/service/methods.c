@@ -10,6 +10,7 @@
 #include "process/stdio-calls.h"
 #include "protocol/session.h"
 #include "service/shutdown.h"
+#include "system/interfaces.h"
 #include "system/personalize.h"
 
 #include <fcntl.h>
@@ -43,7 +44,9 @@ HANDLER(handle_prepare_snapshot, PrepareSnapshotRequest, PrepareSnapshotResponse
     static uint8_t nonce[NONCE_SIZE];
     // The request is ours to empty.
     message(CreateContainerRequest) *spare = (message(CreateContainerRequest) *)&request->spare;
-    int error = request->has_spare ? spare_prepare(spare, &call->failure) : 0;
+    int error = settings.is_test ? 0 : interfaces_set_aside();
+    if (error) return fail_errno(&call->failure, error, "cannot make a network namespace");
+    error = request->has_spare ? spare_prepare(spare, &call->failure) : 0;
     if (error) return error;
     if (!settings.is_test) {
         sync();

@@ -4,10 +4,23 @@
 
 struct container *containers;
 
-struct container *container_find(const char *id, struct failure *why) {
+struct container *container_named(const char *id) {
     for (struct container *container = containers; container; container = container->next) {
         if (strcmp(container->id, text_or_empty(id)) == 0) return container;
     }
+    return NULL;
+}
+
+struct process *process_named(const struct container *container, const char *exec_id) {
+    for (struct process *process = container->processes; process; process = process->next) {
+        if (strcmp(process->exec_id, text_or_empty(exec_id)) == 0) return process;
+    }
+    return NULL;
+}
+
+struct container *container_find(const char *id, struct failure *why) {
+    struct container *container = container_named(id);
+    if (container) return container;
     fail(why, STATUS_NOT_FOUND, "no container '%.128s'", text_or_empty(id));
     return NULL;
 }
@@ -15,9 +28,8 @@ struct container *container_find(const char *id, struct failure *why) {
 struct process *process_find(const char *container_id, const char *exec_id, struct failure *why) {
     struct container *container = container_find(container_id, why);
     if (!container) return NULL;
-    for (struct process *process = container->processes; process; process = process->next) {
-        if (strcmp(process->exec_id, text_or_empty(exec_id)) == 0) return process;
-    }
+    struct process *process = process_named(container, exec_id);
+    if (process) return process;
     fail(why, STATUS_NOT_FOUND, "no process '%.128s' in container '%.64s'", text_or_empty(exec_id), container->id);
     return NULL;
 }

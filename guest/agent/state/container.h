@@ -40,6 +40,9 @@ struct container {
 
 extern struct container *containers;
 
+// NULL when there is none: for those who expect that, and would only throw the words away.
+struct container *container_named(const char *id);
+struct process *process_named(const struct container *container, const char *exec_id);
 // Look-ups that fail with STATUS_NOT_FOUND, in words.
 struct container *container_find(const char *id, struct failure *why);
 struct process *process_find(const char *container_id, const char *exec_id, struct failure *why);

@@ -122,7 +122,6 @@ void stdio_streams_init(struct stdio_streams *streams) {
 
 int stdio_streams_open(struct stdio_streams *streams, int in, int out, int err) {
     const int outputs[] = {out, err};
-    streams->in.watch = (struct watch){.fd = in, .ready = input_ready};
     for (size_t i = 0; i < COUNT(outputs); i++) {
         streams->out[i].watch = (struct watch){.fd = outputs[i], .ready = output_ready};
     }
@@ -130,7 +129,12 @@ int stdio_streams_open(struct stdio_streams *streams, int in, int out, int err) 
         int error = outputs[i] < 0 ? 0 : loop_watch(&streams->out[i].watch, EPOLLIN);
         if (error) return error;
     }
-    return in < 0 ? 0 : loop_watch(&streams->in.watch, 0);
+    return in < 0 ? 0 : stdio_streams_open_input(streams, in);
+}
+
+int stdio_streams_open_input(struct stdio_streams *streams, int in) {
+    streams->in.watch = (struct watch){.fd = in, .ready = input_ready};
+    return loop_watch(&streams->in.watch, 0);
 }
 
 // A pipe says how much it holds. A terminal does not, but flushes what was written to it before it reports

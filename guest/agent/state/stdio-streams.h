@@ -39,6 +39,8 @@ struct stdio_streams {
 void stdio_streams_init(struct stdio_streams *streams);
 // Takes over non-blocking descriptors, any of which may be -1.
 int stdio_streams_open(struct stdio_streams *streams, int in, int out, int err);
+// The same for stdin alone.
+int stdio_streams_open_input(struct stdio_streams *streams, int in);
 // The process is gone: takes what its pipes still hold, and no more.
 void stdio_streams_process_ended(struct stdio_streams *streams);
 // Closes stdin: the process has none.

@@ -57,8 +57,13 @@ int personalize(const message(PersonalizeRequest) *request, struct failure *why)
     error = request->realtime_nanoseconds ? set_clock(request->realtime_nanoseconds) : 0;
     if (error) return fail_errno(why, error, "cannot set the clock");
     if (hostname[0] && sethostname(hostname, strlen(hostname)) < 0) return fail_errno(why, errno, "cannot set the host name");
+    // With one made before the snapshot there is nothing to do; a machine that booted has none yet.
+    error = request->interfaces_count == 0 ? interfaces_set_aside() : 0;
+    if (error) return fail_errno(why, error, "cannot make a network namespace");
     for (size_t i = 0; i < request->interfaces_count; i++) {
         const char *name = text_or_empty(request->interfaces[i].name);
+        error = interfaces_fetch(name);
+        if (error) return fail_errno(why, error, "cannot give the sandbox the interface %.16s", name);
         error = interfaces_set_mac(name, request->interfaces[i].mac.data);
         if (error) return fail_errno(why, error, "cannot set the MAC address of %.16s", name);
     }

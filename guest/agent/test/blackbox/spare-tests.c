@@ -33,13 +33,18 @@ static void snapshot_gives_the_next_nonce(void) {
     pb_release(message_fields(PingResponse), &pong);
 }
 
-static void spare_container_is_used_once(void) {
+static unsigned find_spare(void) {
     char path[64];
     unsigned spare = 0;
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", stage_agent, stage_agent);
     FILE *children = fopen(path, "r");
     CHECK(children && fscanf(children, "%u", &spare) == 1);
     fclose(children);
+    return spare;
+}
+
+static void spare_container_is_used_once(void) {
+    unsigned spare = find_spare();
     struct streams *seen = run("hides", process_of("look", NULL), false);
     CHECK(created_pid != spare && strstr(seen->out, "masked=1\n")); // it wants what the spare one has not
     free(seen);
@@ -57,6 +62,24 @@ static void spare_container_is_used_once(void) {
     hides_nothing = false;
 }
 
+// It has none at first.
+static void spare_container_gets_stdin(void) {
+    unsigned spare = find_spare();
+    message(Process) process = process_of("cat", NULL);
+    message(StdioInput) input = {.data = {(const uint8_t *)"hello", 5}, .eof = true};
+    struct streams *seen = calloc(1, sizeof *seen);
+    process.stdin = true;
+    hides_nothing = true;
+    CHECK(seen && create("spare", process, false) == 0 && created_pid == spare && start("spare") == 0);
+    uint32_t stream = attach("spare", NULL, 0);
+    send_input(stream, &input);
+    follow(stream, seen);
+    CHECK(seen->length == 5 && memcmp(seen->out, "hello", 5) == 0 && seen->exit.code == 0);
+    delete("spare");
+    free(seen);
+    hides_nothing = false;
+}
+
 static void spare_container_needs_no_image(void) {
     static char *hidden = "/secret";
     message(PrepareSnapshotRequest) request = {.has_spare = true, .spare = {
@@ -70,4 +93,6 @@ void test_spare(void) {
     spare_container_needs_no_image();
     snapshot_gives_the_next_nonce();
     spare_container_is_used_once();
+    snapshot_gives_the_next_nonce();
+    spare_container_gets_stdin();
 }
