@@ -6,6 +6,7 @@ import { checkCheckout } from '../check-imports.ts';
 import { packagesStep } from '../setup/build-steps.ts';
 import { loadBuiltInImage } from '../setup/host-steps.ts';
 import { CommandFailed, run } from '../support/run.ts';
+import { buildGuests } from './build-guests.ts';
 import { findLeftovers, observeMachine, RUN_VARIABLE } from './leftovers.ts';
 import { findTests, runTests } from './node-tests.ts';
 import { addTally, emptyTally, formatTally, type Tally } from './tally.ts';
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
   const stages = STAGES.filter((stage) => wanted === undefined || stage.kind === wanted);
   if (stages.length === 0) throw new Error(`no stage ${wanted}: unit or integration`);
   await installTestPackages();
+  if (stages.some(({ kind }) => kind === 'integration')) await buildGuests(root);
   const total = await inPrivateFolders(async () => {
     const sum = emptyTally();
     for (const stage of stages) addTally(sum, await runStage(stage));
