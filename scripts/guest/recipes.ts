@@ -1,4 +1,5 @@
 import { type KernelKind, kernelRecipe } from '../../guest/kernel/build-kernel.ts';
+import { qemuRecipe } from '../../guest/qemu/build-qemu.ts';
 import type { Recipe } from './build-support.ts';
 
 /** What can be asked for. */
@@ -9,7 +10,11 @@ const KINDS: readonly KernelKind[] = ['tcg', 'kvm'];
 
 /** Everything that this checkout can build, by what it is. */
 export function listRecipes(root: string): { what: Exclude<What, 'all'>; recipe: Recipe }[] {
-  return KINDS.map((kind) => ({ what: 'kernel' as const, recipe: kernelRecipe(root, kind) }));
+  const kernels = KINDS.map((kind) => ({
+    what: 'kernel' as const,
+    recipe: kernelRecipe(root, kind),
+  }));
+  return [...kernels, { what: 'qemu', recipe: qemuRecipe(root) }];
 }
 
 /** The recipes behind an operand; `accelerator` chooses among kernels. */
