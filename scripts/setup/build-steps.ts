@@ -32,6 +32,11 @@ export interface Step {
 /** What ./wardian compares the sources with: made last, and dated when the build began. */
 const STAMP = 'dist/.stamp';
 
+/** What makes the bundles. */
+const BUNDLER = ['bundle.ts', 'warm-bundle.ts', 'quiet-sandboxer.ts'].map(
+  (file) => `scripts/setup/${file}`,
+);
+
 /** The steps whose results lie in the checkout. */
 export function buildSteps(root: string): Step[] {
   return [
@@ -61,7 +66,7 @@ export function buildSteps(root: string): Step[] {
     }),
     builtStep(root, {
       title: 'bundles',
-      inputs: ['src', 'package.json', 'package-lock.json', 'scripts/setup/bundle.ts'],
+      inputs: ['src', 'package.json', 'package-lock.json', ...BUNDLER],
       outputs: ['dist/wardian.cjs', 'dist/sandboxer.cjs'],
       build: () => bundle(root),
     }),

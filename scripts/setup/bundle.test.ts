@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Script } from 'node:vm';
-import { bundleEntry, writeBundle } from './bundle.ts';
+import { bundleEntry, writeCode, writeLoader } from './bundle.ts';
+import { warmBundle } from './warm-bundle.ts';
 
 let directory = '';
 
@@ -17,6 +18,11 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const CODE = `const path = require('node:path');
 console.log(path.basename(process.argv[1]), process.argv[2], path.basename(__dirname), typeof module.exports);`;
 
+function writeTool(code: string): void {
+  writeCode(directory, 'tool', code);
+  writeLoader(directory, 'tool');
+}
+
 function runBundle(): string {
   return execFileSync(process.execPath, [path.join(directory, 'tool.cjs'), 'word'], {
     encoding: 'utf8',
@@ -26,36 +32,55 @@ function runBundle(): string {
 }
 
 test('a bundle runs as a CommonJS file does', () => {
-  writeBundle(directory, 'tool', CODE);
+  writeTool(CODE);
   assert.equal(runBundle(), `tool.cjs word ${path.basename(directory)} object\n`);
 });
 
 test('V8 takes the cache that was made for the code', () => {
-  writeBundle(directory, 'tool', CODE);
-  const script = new Script(readFileSync(path.join(directory, 'tool.code.js'), 'utf8'), {
+  writeTool(CODE);
+  const script = new Script(readFileSync(path.join(directory, 'tool.code.js'), 'latin1'), {
     cachedData: readFileSync(path.join(directory, 'tool.code.cache')),
   });
   assert.equal(script.cachedDataRejected, false);
 });
 
 test('a cache of another V8 does no harm', () => {
-  writeBundle(directory, 'tool', CODE);
+  writeTool(CODE);
   writeFileSync(path.join(directory, 'tool.code.cache'), 'something else');
   assert.match(runBundle(), /^tool\.cjs word/);
 });
 
 test('a stack trace names the code', () => {
-  writeBundle(directory, 'tool', `\nfunction fail() {\nthrow new Error('told');\n}\nfail();`);
+  writeTool(`\nfunction fail() {\nthrow new Error('told');\n}\nfail();`);
   assert.throws(runBundle, /tool\.code\.js:3/);
 });
 
-test('the command loads nothing that only the sandboxer needs', async () => {
-  const source = path.resolve(import.meta.dirname, '../../src');
-  const [command, sandboxer] = await Promise.all(
-    ['cli', 'sandboxer'].map((room) => bundleEntry(path.join(source, room, 'main.ts'))),
+test('one loader chooses between two bundles by the first word', () => {
+  writeCode(directory, 'tool', 'console.log("whole")');
+  writeCode(directory, 'tool-quick', 'console.log("quick")');
+  writeLoader(directory, 'tool', { name: 'tool-quick', words: ['word', '-w'] });
+  const tool = path.join(directory, 'tool.cjs');
+  const say = (...words: string[]) =>
+    execFileSync(process.execPath, ['--', tool, ...words], { encoding: 'utf8' });
+  assert.deepEqual(
+    [say('word'), say('-w', 'x'), say('other', 'word'), say()],
+    ['quick\n', 'quick\n', 'whole\n', 'whole\n'],
   );
-  const findAgent = (bundled?: { inputs: readonly string[] }) =>
-    bundled?.inputs.filter((file) => /\bnode_modules\/|\bsrc\/(agent|sandbox)\//.test(file));
-  assert.deepEqual(findAgent(command), []);
-  assert.ok(findAgent(sandboxer)?.some((file) => file.includes('node_modules/@bufbuild/')));
+});
+
+test('a warm cache has the functions of the commands that ran, and V8 takes it', async () => {
+  const source = path.resolve(import.meta.dirname, '../../src/cli/quick-main.ts');
+  writeCode(directory, 'tool', (await bundleEntry(source)).code);
+  const cachePath = path.join(directory, 'tool.code.cache');
+  const cold = readFileSync(cachePath).length;
+  await warmBundle(directory, 'tool');
+  const cachedData = readFileSync(cachePath);
+  assert.ok(cachedData.length > 2 * cold, `${cachedData.length} bytes after ${cold}`);
+  const code = readFileSync(path.join(directory, 'tool.code.js'), 'latin1');
+  assert.equal(new Script(code, { cachedData }).cachedDataRejected, false);
+});
+
+test('code that fails is told when its cache is warmed', async () => {
+  writeCode(directory, 'tool', 'throw new Error("broken")');
+  await assert.rejects(warmBundle(directory, 'tool'), /broken/);
 });

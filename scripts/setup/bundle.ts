@@ -1,21 +1,34 @@
-import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Script } from 'node:vm';
 import { build } from 'esbuild';
+import { QUICK_WORDS } from '../../src/cli/quick-verbs.ts';
+import { replaceFile } from '../support/replace-file.ts';
+import { warmBundle } from './warm-bundle.ts';
+
+/** The bundle of the commands that are waited for most. */
+const QUICK = 'wardian-quick';
 
 /** Entry points, by the name of their bundle in dist/. */
-const ENTRIES = { wardian: 'src/cli/main.ts', sandboxer: 'src/sandboxer/main.ts' };
+const ENTRIES = {
+  wardian: 'src/cli/main.ts',
+  [QUICK]: 'src/cli/quick-main.ts',
+  sandboxer: 'src/sandboxer/main.ts',
+};
 
 /**
  * Bundles each entry point: what a command costs before it does anything is mostly the loading of JavaScript.
- * In dist/ there are, of each, `<name>.code.js`, all of it in one piece; `<name>.code.cache`, what V8 made of
- * that; and `<name>.cjs`, which puts the two together.
+ * In dist/ there are, of each, `<name>.code.js`, all of it in one piece, and `<name>.code.cache`, what V8 made of
+ * that; `wardian.cjs` and `sandboxer.cjs` put the two together, and the former chooses the quick bundle when that will do.
  */
 export async function bundle(root: string): Promise<void> {
+  const directory = path.join(root, 'dist');
   for (const [name, entry] of Object.entries(ENTRIES)) {
     const { code } = await bundleEntry(path.join(root, entry));
-    writeBundle(path.join(root, 'dist'), name, code);
+    writeCode(directory, name, code);
   }
+  await warmBundle(directory, QUICK);
+  writeLoader(directory, 'sandboxer');
+  writeLoader(directory, 'wardian', { name: QUICK, words: QUICK_WORDS });
 }
 
 export interface Bundled {
@@ -49,30 +62,35 @@ export async function bundleEntry(entry: string): Promise<Bundled> {
   return { code: result.outputFiles[0]?.text ?? '', inputs: inputs.map(([file]) => file) };
 }
 
-/** Writes the three files of a bundle; the loader last, since it is what others look for. */
-export function writeBundle(directory: string, name: string, code: string): void {
+/** Writes a bundle's code and the cache that V8 makes of it without running it. */
+export function writeCode(directory: string, name: string, code: string): void {
   const codePath = path.join(directory, `${name}.code.js`);
   const wrapped = `(function (exports, require, module, __filename, __dirname) {${code}\n})`;
   const cache = new Script(wrapped, { filename: codePath }).createCachedData();
   replaceFile(codePath, wrapped);
   replaceFile(path.join(directory, `${name}.code.cache`), cache);
-  replaceFile(path.join(directory, `${name}.cjs`), makeLoader(name));
 }
 
-/** Loads the code as Node loads a CommonJS file, but with V8's cache, which saves parsing; V8 refuses what is not its own. */
-function makeLoader(name: string): string {
-  return `'use strict';
+/** A bundle that is loaded instead when the first word of the command line is one of these. */
+export interface QuickBundle {
+  readonly name: string;
+  readonly words: readonly string[];
+}
+
+/** Writes what Node runs: it loads the code as Node loads a CommonJS file, but with V8's cache; V8 refuses what is not its own. */
+export function writeLoader(directory: string, name: string, quick?: QuickBundle): void {
+  const choice =
+    quick === undefined
+      ? `'${name}'`
+      : `${JSON.stringify(quick.words)}.includes(process.argv[2]) ? '${quick.name}' : '${name}'`;
+  const loader = `'use strict';
 const { readFileSync } = require('node:fs');
 const { Script } = require('node:vm');
-const filename = \`\${__dirname}/${name}.code.js\`;
-const cachedData = readFileSync(\`\${__dirname}/${name}.code.cache\`);
-const script = new Script(readFileSync(filename, 'utf8'), { filename, cachedData });
+const name = ${choice};
+const filename = \`\${__dirname}/\${name}.code.js\`;
+const cachedData = readFileSync(\`\${__dirname}/\${name}.code.cache\`);
+const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
 script.runInThisContext()(exports, require, module, filename, __dirname);
 `;
-}
-
-function replaceFile(target: string, content: string | Buffer): void {
-  const temporary = `${target}.${process.pid}`;
-  writeFileSync(temporary, content);
-  renameSync(temporary, target);
+  replaceFile(path.join(directory, `${name}.cjs`), loader);
 }

@@ -7,7 +7,6 @@ import { connect } from '../connect.ts';
 import { createProgressLine } from '../output/progress-line.ts';
 import type { RunTrace } from '../output/run-trace.ts';
 import { DetachFilter } from './detach-keys.ts';
-import { enterPlainOutput, enterRawMode } from './raw-mode.ts';
 import { catchEndingSignals, proxySignals, type SignalWatch } from './signals.ts';
 
 export interface JoinOptions {
@@ -31,12 +30,16 @@ export async function joinProcess(context: CommandContext, options: JoinOptions)
   try {
     const signals = watchSignals(context, options, session);
     undo.push(() => signals.stop());
-    if (options.terminal && !options.request.stdin) undo.push(enterPlainOutput(context));
+    // Loaded for terminals alone: it needs child_process, and that takes a millisecond.
+    const rawMode = options.terminal ? await import('./raw-mode.ts') : undefined;
+    if (!options.request.stdin) undo.push(rawMode?.enterPlainOutput(context) ?? doNothing);
     const interrupted = await Promise.race([options.started, signals.caught]);
     if (typeof interrupted === 'number') return interrupted;
     if (options.terminal) followTerminalSize(context, options.request, session, undo);
-    if (options.request.stdin)
-      feedStdin(context, options.terminal ? options.detachKeys : undefined, session, undo);
+    if (options.request.stdin) {
+      undo.push(rawMode?.enterRawMode(context.stdin) ?? doNothing);
+      feedStdin(context, options.terminal ? options.detachKeys : NO_KEYS, session, undo);
+    }
     const end = await Promise.race([session.done, signals.caught]);
     return typeof end === 'number' ? end : getExitCode(end);
   } finally {
@@ -118,15 +121,17 @@ export function getTerminalSize(
   return { rows, columns };
 }
 
-/** `keys` detach; absent: stdin is no terminal and goes through as it is. */
+const NO_KEYS = Buffer.alloc(0);
+
+function doNothing(): void {}
+
 function feedStdin(
   { stdin }: CommandContext,
-  keys: Buffer | undefined,
+  detachKeys: Buffer,
   session: AttachSession,
   undo: (() => void)[],
 ): void {
-  if (keys !== undefined) undo.push(enterRawMode(stdin));
-  const filter = new DetachFilter(keys ?? Buffer.alloc(0));
+  const filter = new DetachFilter(detachKeys);
   const onData = (typed: Buffer): void => {
     const { bytes, detached } = filter.filter(typed);
     if (!session.pushStdin(bytes)) stdin.pause();

@@ -1,4 +1,4 @@
-import { constants } from 'node:os';
+import { parseSignal } from '../../oci/signals.ts';
 import type { SignalSource } from '../command.ts';
 
 /** What is passed on to the process, as podman does: all but those that nobody can catch or that are about us. */
@@ -33,7 +33,7 @@ export function proxySignals(
   running.catch(() => {}); // Whoever waits for the start says why it failed.
   return watchSignals(source, PROXIED_SIGNALS, (name, watch) => {
     if (!isStarted && ENDING_SIGNALS.includes(name)) return true;
-    running.then(() => send(constants.signals[name])).catch(() => watch.stop());
+    running.then(() => send(parseSignal(name))).catch(() => watch.stop());
     return false;
   });
 }
@@ -54,7 +54,7 @@ function watchSignals(
     resolveCaught = resolve;
   });
   const listener = (name: NodeJS.Signals): void => {
-    if (isEnd(name, watch)) resolveCaught(128 + constants.signals[name]);
+    if (isEnd(name, watch)) resolveCaught(128 + parseSignal(name));
   };
   const watch: SignalWatch = {
     caught,
