@@ -81,6 +81,16 @@ test('the two kernels are different builds of the same source', () => {
   assert.notDeepEqual(tcg.ingredients, kvm.ingredients);
 });
 
+test('an interrupted build goes on where its percentage was', async () => {
+  await withTree(answerAll, async (tree, calls) => {
+    for (let count = 0; count < 1000; count++)
+      writeFileSync(path.join(tree.source, `${count}.o`), '');
+    await kernelRecipe(ROOT, 'tcg').build(tree);
+    const percent = Number.parseInt(calls.find((call) => call.includes(' %  ')) ?? '', 10);
+    assert.ok(percent > 40 && percent < 99, `${percent} %`);
+  });
+});
+
 test('steps are told from the rest of what make says', () => {
   assert.equal(describeStep('  CC      fs/erofs/zdata.o'), 'CC fs/erofs/zdata.o');
   assert.equal(describeStep('  LD      vmlinux'), 'LD vmlinux');

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BuildTree, BuiltFiles, Recipe } from '../../scripts/guest/build-support.ts';
 import {
@@ -81,7 +81,7 @@ async function configure(tree: BuildTree, options: readonly KernelOption[]): Pro
 const EXPECTED_STEPS: Readonly<Record<KernelKind, number>> = { tcg: 1900, kvm: 2000 };
 
 async function compile(tree: BuildTree, kind: KernelKind): Promise<BuiltFiles> {
-  let steps = 0;
+  let steps = countObjects(tree.source); // of a build that was interrupted
   const onLine = (line: string) => {
     const step = describeStep(line);
     if (step === undefined) return;
@@ -99,6 +99,11 @@ async function compile(tree: BuildTree, kind: KernelKind): Promise<BuiltFiles> {
     files: { kernel: 'vmlinux', config: 'config', symbols: 'System.map' },
     facts: { kernelRelease: release.trim() },
   };
+}
+
+function countObjects(source: string): number {
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' });
+  return files.filter((file) => file.endsWith('.o')).length;
 }
 
 /** "CC fs/erofs/zdata.o" of make's "  CC      fs/erofs/zdata.o"; undefined for what is no step. */
