@@ -1,8 +1,10 @@
-import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ensureDirectory } from '../host/directories.ts';
 import { readJsonFile, syncDirectory, writeFileAtomic } from '../host/files.ts';
 import { hasErrno } from '../util/errors.ts';
+import { FileMemo } from './file-memo.ts';
 import {
   formatIndex,
   type ImageIndex,
@@ -22,10 +24,14 @@ import {
 /** Folders that the virtual machine monitor, under its own uid, has to pass through. */
 const PUBLIC_FOLDER = 0o755;
 const PRIVATE_FOLDER = 0o700;
+/** A record takes some kilobytes; with the largest account files that an image may bring, megabytes. */
+const MOST_RECORDS = 16;
 
 /** The files of a store and how they are read and written; who may do so when is the store's business. */
 export class StoreFiles {
   readonly root: string;
+  readonly #indexes = new FileMemo<ImageIndex>(1);
+  readonly #records = new FileMemo<StoredRecord>(MOST_RECORDS);
 
   constructor(dataDirectory: string) {
     this.root = path.join(dataDirectory, 'images');
@@ -60,7 +66,10 @@ export class StoreFiles {
 
   async readIndex(): Promise<ImageIndex> {
     try {
-      return parseIndexFile(await readJsonFile(this.#indexPath, MAX_INDEX_BYTES), this.#indexPath);
+      const file = this.#indexPath;
+      return await this.#indexes.get(file, async () =>
+        parseIndexFile(await readJsonFile(file, MAX_INDEX_BYTES), file),
+      );
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return [];
       throw error;
@@ -71,10 +80,11 @@ export class StoreFiles {
     await writeFileAtomic(this.#indexPath, formatIndex(index));
   }
 
-  /** Reads an image's record and looks at its file, by size only: this is on the way of every `run`. */
+  /** Reads an image's record, once, and looks at its file, by size only: this is on the way of every `run`. */
   async readImage(entry: IndexEntry): Promise<ImageRecord> {
     const erofsPath = this.getBlobPath(entry.blob);
-    const [stored, sizeBytes] = await Promise.all([this.#readRecord(entry), findSize(erofsPath)]);
+    const stored = await this.#readRecord(entry);
+    const sizeBytes = findSize(erofsPath);
     if (sizeBytes === undefined) throw damagedImage(entry.id, `${erofsPath} is missing`);
     if (stored.blob !== entry.blob || sizeBytes !== stored.sizeBytes) {
       throw damagedImage(entry.id, `${erofsPath} has ${sizeBytes} bytes, not ${stored.sizeBytes}`);
@@ -87,7 +97,7 @@ export class StoreFiles {
   async install(record: StoredRecord, builtPath: string): Promise<void> {
     const blobPath = this.getBlobPath(record.blob);
     // One that is there has the same content, unless it was cut; a machine that reads it keeps the old inode.
-    if ((await findSize(blobPath)) !== record.sizeBytes) {
+    if (findSize(blobPath) !== record.sizeBytes) {
       await rename(builtPath, blobPath);
       await syncDirectory(path.dirname(blobPath));
     }
@@ -112,7 +122,10 @@ export class StoreFiles {
 
   async #readRecord({ id }: IndexEntry): Promise<StoredRecord> {
     try {
-      return parseRecord(await readJsonFile(this.#getRecordPath(id), MAX_RECORD_BYTES), id);
+      const file = this.#getRecordPath(id);
+      return await this.#records.get(file, async () =>
+        parseRecord(await readJsonFile(file, MAX_RECORD_BYTES), id),
+      );
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) throw damagedImage(id, 'its record is missing', error);
       throw error;
@@ -129,13 +142,8 @@ async function makeFolder(folder: string, mode: number): Promise<void> {
   }
 }
 
-async function findSize(filePath: string): Promise<number | undefined> {
-  try {
-    return (await stat(filePath)).size;
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+function findSize(filePath: string): number | undefined {
+  return statSync(filePath, { throwIfNoEntry: false })?.size;
 }
 
 async function removeOthers(folder: string, keep: ReadonlySet<string>): Promise<number> {
@@ -143,7 +151,7 @@ async function removeOthers(folder: string, keep: ReadonlySet<string>): Promise<
   for (const name of await readdir(folder)) {
     if (keep.has(name)) continue;
     const filePath = path.join(folder, name);
-    freedBytes += (await findSize(filePath)) ?? 0;
+    freedBytes += findSize(filePath) ?? 0;
     await rm(filePath, { force: true });
   }
   return freedBytes;
