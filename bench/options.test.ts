@@ -8,7 +8,10 @@ test('nothing means everything, fifteen times', () => {
   assert.deepEqual(parseOptions([], NAMES), {
     names: [],
     runs: 15,
+    counts: [1, 10, 50, 200],
     jsonPath: undefined,
+    chartPath: undefined,
+    fromPath: undefined,
     installPeers: false,
     help: false,
   });
@@ -31,6 +34,19 @@ test('what is not understood is refused with what there is', () => {
   assert.throws(() => parseOptions(['--fast'], NAMES), /--fast/);
 });
 
-test('the help names every row', () => {
-  assert.match(formatHelp(NAMES), /clone, run/);
+test('numbers of containers grow, within reason', () => {
+  assert.deepEqual(parseOptions(['--counts', '1,10'], NAMES).counts, [1, 10]);
+  for (const wrong of ['10,1', '0', '1,1', '1,,2', 'many', '1.5', '5000']) {
+    assert.throws(() => parseOptions(['--counts', wrong], NAMES), /growing numbers from 1 to 2000/);
+  }
+});
+
+test('what was measured before is read to be drawn, and for nothing else', () => {
+  const options = parseOptions(['--from', 'a.json', '--chart', 'a.svg'], NAMES);
+  assert.deepEqual([options.fromPath, options.chartPath], ['a.json', 'a.svg']);
+  assert.throws(() => parseOptions(['--from', 'a.json'], NAMES), /needs --chart/);
+});
+
+test('the help names every row and report', () => {
+  assert.match(formatHelp({ rows: NAMES, reports: ['density'] }), /clone, run;\n.*density$/m);
 });

@@ -29,6 +29,7 @@ export interface WardianCommands {
   readonly environment: Environment;
   run(...flags: string[]): readonly string[];
   exec(container: string): readonly string[];
+  load(path: string, name: string): readonly string[];
   /** The sandboxer that serves these commands, when one runs. */
   connectIfRunning(): Promise<SandboxerClient | undefined>;
 }
@@ -50,6 +51,7 @@ export function createCommands(directories: Directories, base: Environment): War
     environment,
     run: (...flags) => [COMMAND, 'run', ...flags],
     exec: (container) => [COMMAND, 'exec', container, 'true'],
+    load: (file, name) => [COMMAND, 'load', '--name', name, file],
     connectIfRunning: () =>
       SandboxerClient.connectIfRunning({
         directories,

@@ -69,13 +69,22 @@ export const FOREIGN = [
 
 /** The images, from the cache or made now, for which Debian's mirror must be reachable. */
 export async function prepareDebianImages(): Promise<DebianImages> {
-  const debian = await prepare('debian', [PACKAGES], makeDebian);
+  const debian = await prepareDebian();
   const programs = [readFileSync(ODD_FILES, 'utf8'), readFileSync(LIST_TREE, 'utf8')];
   const odd = await prepare('odd', [debian, CONFIGURATION, FOREIGN, ...programs], (work) =>
     makeOdd(debian, work),
   );
   const tree = await readFile(path.join(odd, 'tree'), 'utf8');
   return { debian: path.join(debian, 'layout'), odd: path.join(odd, 'odd'), tree };
+}
+
+/** OCI layout with the image `base`, Debian as it comes: all that is needed where nothing is compared. */
+export async function prepareDebianLayout(): Promise<string> {
+  return path.join(await prepareDebian(), 'layout');
+}
+
+function prepareDebian(): Promise<string> {
+  return prepare('debian', [PACKAGES], makeDebian);
 }
 
 /** A folder that is made once for the same ingredients. */

@@ -1,0 +1,6 @@
+export interface DensityOptions {
+  /** Numbers of containers, growing. */
+  readonly counts: readonly number[];
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
+}
