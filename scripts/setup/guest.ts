@@ -123,7 +123,7 @@ export async function prepareIngredients(cacheDirectory: string, report: Report)
   const busybox = await takeBusybox(directory, report);
   writeAtomically(
     ingredientsPath(directory),
-    toJson({ recipe: recipeKey(), ...kernel, ...busybox } satisfies Ingredients),
+    toJson({ recipe: ingredientsKey(), ...kernel, ...busybox } satisfies Ingredients),
   );
 }
 
@@ -232,7 +232,7 @@ function ingredientsPath(directory: string): string {
 
 function loadIngredients(directory: string): Ingredients | undefined {
   const ingredients = readJson<Ingredients>(ingredientsPath(directory));
-  if (ingredients?.recipe !== recipeKey()) return undefined;
+  if (ingredients?.recipe !== ingredientsKey()) return undefined;
   const files = [
     ingredients.kernel,
     ingredients.busybox,
@@ -241,6 +241,6 @@ function loadIngredients(directory: string): Ingredients | undefined {
   return files.every((file) => existsSync(file)) ? ingredients : undefined;
 }
 
-function recipeKey(): string {
+export function ingredientsKey(): string {
   return sha256(Buffer.from(JSON.stringify([RECIPE_VERSION, REQUIRED_MODULES]))).slice(0, 16);
 }
