@@ -4,13 +4,19 @@
 #include "base/uevents.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 
 // From plugging in on the host to a mounted disk takes some milliseconds; beyond this it will not come.
 enum { DISK_TIMEOUT_MS = 10 * 1000, MOUNTED_LIMIT = 256 };
+// A mount goes with the last process that had it, but not in the same instant: the kernel has workers for that.
+enum { UNMOUNT_TIMEOUT_MS = 1000 };
+static const char ROOT_DISK[] = "/dev/vda";
 
 static struct {
     uint32_t lun;
@@ -23,7 +29,7 @@ static int layer_path(char *path, size_t size, uint32_t lun) {
 
 // The root disk is there from the start; the others come by SCSI.
 static int find_device(uint32_t lun, char *device, size_t size) {
-    if (lun == 0) return snprintf(device, size, "/dev/vda") > 0 ? 0 : -EINVAL;
+    if (lun == 0) return snprintf(device, size, "%s", ROOT_DISK) > 0 ? 0 : -EINVAL;
     char path[96];
     snprintf(path, sizeof path, "/sys/bus/scsi/devices/0:0:0:%u/block", lun);
     DIR *directory = opendir(path);
@@ -89,4 +95,16 @@ void layers_release(uint32_t lun) {
         if (lun != 0) rmdir(path);
         return;
     }
+}
+
+int layers_forget_root_disk(struct failure *why) {
+    static const struct timespec pause = {.tv_nsec = 1000000};
+    AUTO_CLOSE int fd = -1;
+    if (settings.is_test) return 0;
+    // Exclusive: refused for as long as a file system has it.
+    for (int waited = 0; (fd = open(ROOT_DISK, O_RDONLY | O_EXCL | O_CLOEXEC)) < 0 && errno == EBUSY && waited < UNMOUNT_TIMEOUT_MS; waited++) {
+        nanosleep(&pause, NULL);
+    }
+    if (fd < 0 && errno == ENOENT) return 0;
+    return fd < 0 || ioctl(fd, BLKFLSBUF, 0) < 0 ? fail_errno(why, errno, "cannot forget what was read from the root disk") : 0;
 }

@@ -11,3 +11,5 @@ int layers_mount(const message(Layer) *layer, struct failure *why);
 int layers_acquire(const message(Layer) *layer, struct failure *why);
 // Unmounts when the last user has gone.
 void layers_release(uint32_t lun);
+// Drops all that was read from the root disk, which may be another one afterwards. Fails while it is mounted.
+int layers_forget_root_disk(struct failure *why);

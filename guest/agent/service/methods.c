@@ -9,6 +9,7 @@
 #include "container/start.h"
 #include "process/stdio-calls.h"
 #include "protocol/session.h"
+#include "rootfs/layers.h"
 #include "service/shutdown.h"
 #include "system/interfaces.h"
 #include "system/personalize.h"
@@ -50,6 +51,8 @@ HANDLER(handle_prepare_snapshot, PrepareSnapshotRequest, PrepareSnapshotResponse
     if (error) return error;
     if (!settings.is_test) {
         sync();
+        error = layers_forget_root_disk(&call->failure);
+        if (error) return error;
         drop_caches();
         make_resident();
     }
