@@ -13,6 +13,8 @@ export type Accelerator = 'kvm' | 'tcg';
 export interface HypervisorCapabilities {
   readonly cloning: boolean;
   readonly diskHotplug: boolean;
+  /** A root disk that says so in the configuration can be exchanged while the machine runs. */
+  readonly rootDiskExchange: boolean;
   readonly pause: boolean;
 }
 
@@ -89,6 +91,8 @@ export interface VirtualMachine {
   openAgentChannel(): Promise<Duplex>;
   attachDisk(disk: Disk): Promise<void>;
   detachDisk(lun: number): Promise<void>;
+  /** Puts another image in the place of an exchangeable root disk's, which the guest must not use at that moment. */
+  exchangeRootDisk(path: string): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Writes the device state to `statePath`, ends the VMM, and returns the memory, not yet sealed. */

@@ -23,6 +23,9 @@ class FakeMachine implements VirtualMachine {
   async detachDisk(lun: number) {
     this.calls.push(`detach ${lun}`);
   }
+  async exchangeRootDisk(path: string) {
+    this.calls.push(`root disk ${path}`);
+  }
   async pause() {}
   async resume() {}
   async snapshot(): Promise<never> {
@@ -50,7 +53,7 @@ function setUp() {
   const driver: HypervisorDriver = {
     name: 'fake',
     accelerator: 'tcg',
-    capabilities: { cloning: true, diskHotplug: true, pause: true },
+    capabilities: { cloning: true, diskHotplug: true, rootDiskExchange: true, pause: true },
     fingerprint: '',
     boot: async () => fake,
     clone: async () => fake,

@@ -111,6 +111,11 @@ class ManagedMachine implements VirtualMachine {
     this.#luns.delete(lun);
   }
 
+  async exchangeRootDisk(path: string): Promise<void> {
+    await this.#checkUsable('given a root disk');
+    await this.#machine.exchangeRootDisk(path);
+  }
+
   async pause(): Promise<void> {
     await this.#checkUsable('paused');
     await this.#machine.pause();

@@ -39,6 +39,8 @@ export interface RootDiskDevice {
   readonly kind: 'root-disk';
   /** Undefined: nothing but zeros, for a template. */
   readonly path: string | undefined;
+  /** Another image may take the place of this one while the machine runs. Default: false. */
+  readonly exchangeable?: boolean;
 }
 
 /** The controller to which further disks are attached while the machine runs. */

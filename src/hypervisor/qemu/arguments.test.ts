@@ -65,6 +65,16 @@ describe('the command line of QEMU', () => {
     ]);
   });
 
+  it('puts a layer below which the image can change where the root disk is exchangeable', () => {
+    const devices = [{ kind: 'root-disk' as const, path: '/images/a,b', exchangeable: true }];
+    assert.deepEqual(
+      valuesOf(buildQemuArguments(plan({ config: { ...config, devices } })), '-blockdev'),
+      [
+        'driver=raw,node-name=root-disk,read-only=on,file.driver=file,file.read-only=on,file.locking=off,file.filename=/images/a,,b',
+      ],
+    );
+  });
+
   it('leaves the tricks of emulation out under KVM', () => {
     const argv = buildQemuArguments(plan({ accelerator: 'kvm' }));
     assert.deepEqual(valuesOf(argv, '-accel'), ['kvm']);

@@ -1,4 +1,4 @@
-import type { Device, MachineConfig } from '../../machine/machine-config.ts';
+import type { Device, MachineConfig, RootDiskDevice } from '../../machine/machine-config.ts';
 import type { Accelerator } from '../driver.ts';
 
 /** Where the launcher puts what QEMU inherits. */
@@ -6,6 +6,7 @@ export const INHERITED_FD = { console: 4, memory: 5, state: 6, qmp: 10, agent: 1
 
 /** Names that requests over QMP refer to. */
 export const SCSI_BUS = 'scsi.0';
+export const ROOT_DISK_NODE = 'root-disk';
 
 /** Size of a root disk without an image: what a file system of 2^32 blocks of 4 KiB, EROFS's limit, would need. */
 const EMPTY_DISK_BYTES = 2 ** 44;
@@ -105,8 +106,8 @@ function buildDevice(device: Device): string[] {
       ];
     case 'root-disk':
       return [
-        ...['-blockdev', describeRootDisk(device.path)],
-        ...['-device', 'virtio-blk-device,drive=root-disk,num-queues=1'],
+        ...['-blockdev', describeRootDisk(device)],
+        ...['-device', `virtio-blk-device,drive=${ROOT_DISK_NODE},num-queues=1`],
       ];
     case 'scsi-controller':
       return ['-device', 'virtio-scsi-device,id=scsi,num_queues=1'];
@@ -128,12 +129,15 @@ function buildDevice(device: Device): string[] {
 }
 
 /** Read-only in both cases: the guest has learnt that in the template. Images are shared and never change: no lock. */
-function describeRootDisk(path: string | undefined): string {
-  const node = 'node-name=root-disk,read-only=on';
+function describeRootDisk({ path, exchangeable }: RootDiskDevice): string {
+  const node = `node-name=${ROOT_DISK_NODE},read-only=on`;
   if (path === undefined) {
     return `driver=null-co,${node},size=${EMPTY_DISK_BYTES},read-zeroes=on`;
   }
-  return `driver=file,${node},locking=off,filename=${escapeValue(path)}`;
+  const filename = escapeValue(path);
+  if (!exchangeable) return `driver=file,${node},locking=off,filename=${filename}`;
+  // What the device holds on to is a node that passes everything on: the one below can be replaced.
+  return `driver=raw,${node},file.driver=file,file.read-only=on,file.locking=off,file.filename=${filename}`;
 }
 
 /** In QEMU's option lists a comma ends a value unless it is doubled. */

@@ -72,7 +72,7 @@ function createDriver(setup: Setup): HypervisorDriver {
   return {
     name: NAME,
     accelerator: setup.accelerator,
-    capabilities: { cloning: true, diskHotplug: true, pause: true },
+    capabilities: { cloning: true, diskHotplug: true, rootDiskExchange: true, pause: true },
     fingerprint: computeFingerprint({ ...setup, qemuFingerprint: setup.qemu.fingerprint }),
     boot: (request) => boot(setup, request),
     clone: (request) => clone(setup, request),

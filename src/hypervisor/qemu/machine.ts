@@ -5,7 +5,7 @@ import type { Disk } from '../../machine/machine-config.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
 import { markWhen, type Trace } from '../../util/trace.ts';
 import type { VirtualMachine, VirtualMachineExit, VirtualMachineRecord } from '../driver.ts';
-import { SCSI_BUS } from './arguments.ts';
+import { ROOT_DISK_NODE, SCSI_BUS } from './arguments.ts';
 import { describeEnd, findPanic, readLogTail, VMM_LOG } from './machine-log.ts';
 import { AGENT_SOCKET, connectTo, type QemuExit, type QemuProcess, QMP_SOCKET } from './process.ts';
 import { QmpClient } from './qmp-client.ts';
@@ -42,6 +42,8 @@ export class QemuMachine implements VirtualMachine {
   #failure = '';
   #wasKilled = false;
   #wasPaused = false;
+  /** How often the root disk was exchanged: each image is a node of its own. */
+  #exchanges = 0;
 
   constructor(parts: QemuMachineParts) {
     this.record = parts.record;
@@ -111,6 +113,24 @@ export class QemuMachine implements VirtualMachine {
     await this.#monitor.execute('blockdev-del', { 'node-name': node });
   }
 
+  async exchangeRootDisk(path: string): Promise<void> {
+    const former = rootImageName(this.#exchanges);
+    const image = rootImageName(++this.#exchanges);
+    const node = { 'node-name': image, driver: 'file', filename: path };
+    const root = { 'node-name': ROOT_DISK_NODE, driver: 'raw', 'read-only': true, file: image };
+    const results = await Promise.allSettled([
+      this.#monitor.execute('blockdev-add', { ...node, 'read-only': true, locking: 'off' }),
+      this.#monitor.execute('blockdev-reopen', { options: [root] }),
+    ]);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) {
+      const disk = { lun: 0, path, readOnly: true };
+      throw (await explainDisk(disk, this.#isConfined)) ?? failure.reason;
+    }
+    // The first was part of the disk that it was given with, and went with its replacement.
+    if (this.#exchanges > 1) await this.#monitor.execute('blockdev-del', { 'node-name': former });
+  }
+
   async pause(): Promise<void> {
     await this.#monitor.execute('stop');
     this.#wasPaused = true;
@@ -178,6 +198,10 @@ export class QemuMachine implements VirtualMachine {
 
 function diskName(lun: number): string {
   return `disk${lun}`;
+}
+
+function rootImageName(number: number): string {
+  return `root-image-${number}`;
 }
 
 function describeBlockNode(disk: Disk): object {
