@@ -1,5 +1,5 @@
 import { WardianError } from '../util/errors.ts';
-import { suggest } from './arguments/suggest.ts';
+import { suggest } from '../util/suggest.ts';
 import type { CommandContext } from './command.ts';
 import type { DescribedCommand } from './define-command.ts';
 import { renderGroupHelp } from './output/help-text.ts';

@@ -1,6 +1,6 @@
 import { WardianError } from '../../util/errors.ts';
+import { suggest } from '../../util/suggest.ts';
 import type { CommandSpec, FlagSpec, FlagSpecs, FlagValues, ParsedArguments } from './spec.ts';
-import { suggest } from './suggest.ts';
 
 type Values = Record<string, boolean | string | string[] | undefined>;
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { measureDistance, suggest } from '../../util/suggest.ts';
 import { collectEnvironment, readLines } from './environment.ts';
-import { measureDistance, suggest } from './suggest.ts';
 import { parseTime } from './time.ts';
 import {
   parseCpus,

@@ -1,5 +1,5 @@
 import { WardianError } from '../../util/errors.ts';
-import { suggest } from '../arguments/suggest.ts';
+import { suggest } from '../../util/suggest.ts';
 import type { CommandContext } from '../command.ts';
 import { VERBS } from '../verbs.ts';
 import { renderOverview } from './overview-text.ts';
