@@ -9,7 +9,7 @@ import { findLongParameterLists } from './check/parameters.ts';
 const LAYERS: readonly (readonly string[])[] = [
   ['util'],
   ['machine', 'oci', 'host'],
-  ['hypervisor', 'agent', 'storage', 'network'],
+  ['hypervisor', 'agent', 'storage', 'network', 'configuration'],
   ['template', 'image'],
   ['sandbox'],
   ['sandboxer'],
