@@ -136,6 +136,20 @@ test('a snapshot that fails leaves the session as it was', async () => {
   client.close();
 });
 
+test('a client that had its guest come to rest goes on in a new session', async () => {
+  let restarted = (): void => {};
+  const rested = new Promise<void>((resolve) => {
+    restarted = resolve;
+  });
+  const answers = { prepareSnapshot: () => ({ nonce: randomBytes(16) }) };
+  const { client, agent } = startPair({ answers }, { onSessionRestarted: () => restarted() });
+  await client.rest({});
+  agent.restart();
+  await rested;
+  await client.ping();
+  client.close();
+});
+
 test('when the channel closes every call fails, and so do later ones', async () => {
   const { client, agent } = startPair({ onStdio: () => agent.hangUp() });
   const stdio = client.openStdio({ containerId: 'web' }, noHandlers);

@@ -96,6 +96,14 @@ export class AgentClient {
     throw agentBreach(message);
   }
 
+  /**
+   * Readies the guest as for a snapshot, but stays connected: a new session begins on the same channel, of which
+   * `onSessionRestarted` tells. Nothing may be asked before that.
+   */
+  async rest(request: RequestOf<'prepareSnapshot'>, options?: RequestOptions): Promise<void> {
+    await this.#call('prepareSnapshot', request, 'come to rest', slow(options));
+  }
+
   /** Builds a container up to the point before exec; resolves to its first process's pid in the guest. */
   async createContainer(
     request: RequestOf<'createContainer'>,

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { captureCommand } from '../host/spawn.ts';
 import { parseImageDocument } from '../oci/image-spec/image-config.ts';
 import { hasErrno, WardianError } from '../util/errors.ts';
 import { type BuildContext, type BuiltImage, buildImage } from './build-image.ts';
 import type { ImageRecord } from './image-record.ts';
 import type { ImageStore } from './image-store.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import { createTemporaryFolder } from './temporary-folder.ts';
 import { newEntry } from './tree/new-entry.ts';
 
 const NAME = 'localhost/busybox:latest';
@@ -65,6 +69,31 @@ export async function importBuiltInImage(
     document: parseImageDocument(config, 'the configuration of the built-in image'),
     build: (context) => buildFromBusybox(busyboxBinaryPath, binary, context),
   });
+}
+
+/**
+ * Writes the built-in image to a file of its own, outside of any store and whatever another image may be called:
+ * for guests that run something before anybody's image is known. Does nothing when the file is there.
+ */
+export async function writeBuiltInImage(
+  busyboxBinaryPath: string,
+  directory: string,
+): Promise<string> {
+  const binary = await readBinary(busyboxBinaryPath);
+  const id = createHash('sha256').update(makeConfig(binary)).digest('hex');
+  const target = path.join(directory, `busybox-${id.slice(0, 16)}.erofs`);
+  if (existsSync(target)) return target;
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  const temporaryDirectory = await createTemporaryFolder(directory);
+  try {
+    const context = { temporaryDirectory, limits: DEFAULT_LIMITS };
+    const { filePath } = await buildFromBusybox(busyboxBinaryPath, binary, context);
+    await chmod(filePath, 0o444);
+    await rename(filePath, target); // another process may have made the same one
+  } finally {
+    await rm(temporaryDirectory, { recursive: true, force: true });
+  }
+  return target;
 }
 
 async function readBinary(busyboxBinaryPath: string): Promise<Buffer> {

@@ -18,6 +18,8 @@ interface StartRequest {
   readonly directory: string;
   /** The image that the guest finds on its root disk. */
   readonly imagePath?: string | undefined;
+  /** Another image may take its place later. */
+  readonly exchangeable?: boolean;
   readonly signal?: AbortSignal;
   /** See AgentClientOptions. */
   readonly onSessionRestarted?: () => void;
@@ -31,14 +33,16 @@ interface StartRequest {
 export async function cloneSandboxMachine(
   request: StartRequest & { readonly template: Template },
 ): Promise<SandboxMachine> {
-  const { driver, template, id, directory, imagePath, signal, onSessionRestarted, trace } = request;
+  const { driver, template, id, directory, signal, onSessionRestarted, trace } = request;
   const { size, snapshot, nonce } = template;
+  const { imagePath, exchangeable = false } = request;
   const shareDirectory = await makeShareDirectory(directory);
+  const hostSide = { shareDirectory, imagePath, exchangeable };
   const machine = await driver.clone({
     id,
     directory,
     snapshot,
-    config: describeSandboxMachine(size, snapshot.config.boot, { shareDirectory, imagePath }),
+    config: describeSandboxMachine(size, snapshot.config.boot, hostSide),
     ...(signal && { signal }),
     trace,
   });

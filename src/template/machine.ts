@@ -21,6 +21,8 @@ export interface HostSide {
   readonly shareDirectory: string;
   /** The image on the root disk; undefined: none. */
   readonly imagePath?: string | undefined;
+  /** See RootDiskDevice. */
+  readonly exchangeable?: boolean;
 }
 
 /** The machine that every sandbox has. */
@@ -35,11 +37,11 @@ export function describeSandboxMachine(
 
 function describeDevice(
   kind: Device['kind'],
-  { shareDirectory, imagePath: path }: HostSide,
+  { shareDirectory, imagePath: path, exchangeable = false }: HostSide,
 ): Device {
   switch (kind) {
     case 'root-disk':
-      return { kind, path };
+      return { kind, path, ...(exchangeable && { exchangeable }) };
     case 'network':
       return { kind, id: NETWORK_ID, backend: { kind: 'none' } };
     case 'share':
