@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -52,6 +52,7 @@ function makeSandbox(machine: Partial<VirtualMachine> = {}) {
     execs: [],
   };
   const vmm = {
+    record: { directory: path.join(directory, 'machine') },
     exited: new Promise(() => {}),
     kill: async () => {},
     ...machine,
@@ -86,4 +87,15 @@ test('a container has ended even when its machine does not go', async () => {
   io.end(EXITED);
   assert.deepEqual(await sandbox.finished, EXITED);
   assert.equal(sandbox.state.error, 'virtual machine: it is stuck');
+});
+
+test('the folder of a machine goes with it, wherever that lies', async () => {
+  const elsewhere = path.join(directory, 'pool', 'member');
+  mkdirSync(elsewhere, { recursive: true });
+  const { sandbox, io } = makeSandbox({
+    record: { driver: 'fake', id: 'm', pid: 1, pidStartTicks: '1', directory: elsewhere },
+  });
+  io.end(EXITED);
+  await sandbox.finished;
+  assert.ok(!existsSync(elsewhere));
 });

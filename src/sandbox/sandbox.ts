@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { VirtualMachine, VirtualMachineExit } from '../hypervisor/driver.ts';
 import type { GuestProcess } from '../oci/guest-operations.ts';
@@ -265,7 +264,7 @@ export class Sandbox {
   /** Ends the machine and removes its folder; returns a sentence for each that failed. */
   #dismantle(): Promise<string[]> {
     const cleanup = new Cleanup();
-    const folder = path.join(this.directory, 'machine');
+    const folder = this.#machine.record.directory;
     cleanup.defer('machine folder', () => rm(folder, { recursive: true, force: true }));
     cleanup.defer('virtual machine', () => this.#machine.kill());
     return cleanup.run();

@@ -1,15 +1,20 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
 import type { GuestPair, PairSource } from '../template/guest-pair.ts';
+import { toWardianError, WardianError } from '../util/errors.ts';
 import type { Trace } from '../util/trace.ts';
 import type { ContainerPlan } from './container-plan.ts';
+import type { WarmMachines, WarmSource } from './warm-machines.ts';
 
 /** What every sandbox of one sandboxer shares. */
 export interface SandboxServices {
   readonly pairs: PairSource;
   readonly runtimeDirectory: string;
+  /** Machines that are quicker than a clone; absent: there are none. */
+  readonly warmMachines?: WarmMachines;
 }
 
 export interface StartOptions {
@@ -21,7 +26,7 @@ export interface StartOptions {
 }
 
 export interface MachineOptions extends StartOptions {
-  /** The sandbox's folder; the machine gets one of its own in it. */
+  /** The sandbox's folder; a new machine gets one of its own in it. */
   readonly directory: string;
   /** The agent has begun a new session: what was open must be opened again. */
   readonly onSessionRestarted: () => void;
@@ -36,7 +41,10 @@ export interface StartedMachine {
   readonly pair: GuestPair;
 }
 
-/** The machine for a container: a clone of the template of its size, or one that boots when the plan asks for that. */
+/**
+ * The machine for a container: a warm one, else a clone of the template of its size, or one that boots when the plan
+ * asks for that. Its folder is the caller's to remove.
+ */
 export async function startMachine(
   services: SandboxServices,
   plan: ContainerPlan,
@@ -50,6 +58,7 @@ export async function startMachine(
     imagePath: plan.image.erofsPath,
   };
   if (!plan.fromTemplate) {
+    await makeMachineDirectory(place.directory);
     const booted = await bootSandboxMachine({
       driver,
       guest,
@@ -61,6 +70,39 @@ export async function startMachine(
   }
   const template = await templates.obtain(plan.size, options);
   options.trace?.mark('sandboxer', 'template at hand');
+  const warm = await takeWarmMachine(services, { driver, template }, { plan, ...options });
+  if (warm !== undefined) {
+    options.trace?.mark('sandboxer', 'machine taken from the pool, with its image');
+    return { ...warm, templateKey: template.key, pair };
+  }
+  await makeMachineDirectory(place.directory);
   const cloned = await cloneSandboxMachine({ driver, template, ...place, ...options });
   return { ...cloned, templateKey: template.key, pair };
+}
+
+type WarmStart = Omit<MachineOptions, 'directory'> & { readonly plan: ContainerPlan };
+
+/** Whatever is wrong with a warm machine, a cold one takes its place. */
+async function takeWarmMachine(
+  { warmMachines }: SandboxServices,
+  source: WarmSource,
+  { plan, signal, onSessionRestarted }: WarmStart,
+): Promise<Pick<StartedMachine, 'machine' | 'agent'> | undefined> {
+  const warm = warmMachines?.take(source);
+  if (warm === undefined) return undefined;
+  try {
+    signal?.throwIfAborted();
+    await warm.wake(plan.image.erofsPath);
+    warm.listen(onSessionRestarted);
+    return { machine: warm.machine, agent: warm.agent };
+  } catch (error) {
+    await warm.discard().catch(() => {}); // the next sandboxer clears it away
+    if (signal?.aborted) throw new WardianError('CANCELLED', 'the start was cancelled');
+    warmMachines?.report(toWardianError(error).message);
+    return undefined;
+  }
+}
+
+async function makeMachineDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { mode: 0o711 });
 }

@@ -48,6 +48,8 @@ export async function startSandbox(
       onSessionRestarted: () => sandbox?.reconnect(),
     });
     const { machine, agent, pair } = started;
+    const machineFolder = machine.record.directory;
+    cleanup.defer('machine folder', () => rm(machineFolder, { recursive: true, force: true }));
     cleanup.defer('virtual machine', () => machine.kill());
     const state = describeState(plan, started);
     const saved = writeSandboxState(directory, { ...state, status: 'created' });
@@ -81,7 +83,6 @@ async function makeDirectory(
   await mkdir(path.dirname(directory), { recursive: true, mode: 0o711 });
   await mkdir(directory, { mode: 0o711 });
   cleanup.defer('sandbox folder', () => rm(directory, { recursive: true, force: true }));
-  await mkdir(path.join(directory, 'machine'), { mode: 0o711 });
   return directory;
 }
 

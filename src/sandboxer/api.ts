@@ -39,6 +39,8 @@ export interface SandboxerMethods {
     request: TemplateRequest;
     response: { key: string; made: boolean };
   };
+  /** Ends the machines that wait for the next container; they are made again when one was started. */
+  drainPool: { request: Record<string, never>; response: EmptyResponse };
   /** Ends the sandboxer when nothing runs (`force`: even then; the virtual machines go on). */
   shutdown: { request: { force: boolean }; response: EmptyResponse };
 }
@@ -253,6 +255,21 @@ export interface SandboxerInfo {
   /** What the next sandbox runs on and in, and why. */
   guest: PairExplanation;
   directories: { runtime: string; cache: string; data: string };
+  /** Machines that wait for the next container. */
+  pool: PoolInfo;
+  /** What is in force, and who decided it. */
+  configuration: readonly { key: string; value: string; source: string }[];
+}
+
+export interface PoolInfo {
+  /** At most, of each size. */
+  size: number;
+  memoryLimitBytes: number;
+  /** How many wait now, and the memory that they have for themselves. */
+  ready: number;
+  memoryBytes: number;
+  /** One is on its way. */
+  making: boolean;
 }
 
 /**

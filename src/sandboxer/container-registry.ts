@@ -55,7 +55,12 @@ export class ContainerRegistry {
   }
 
   get isBusy(): boolean {
-    return this.runningCount > 0 || this.#starting.size > 0;
+    return this.runningCount > 0 || this.isStarting;
+  }
+
+  /** A container or a process in one is being started. */
+  get isStarting(): boolean {
+    return this.#starting.size > 0;
   }
 
   /** Takes a name and an id for a container that is about to be made; returns the name and how to give both back. */

@@ -22,6 +22,7 @@ type Streams = {
 /** What the handlers need beside the containers. */
 export interface Surroundings {
   describe(): Promise<Omit<SandboxerInfo, 'version' | 'pid' | 'containers'>>;
+  drainPool(): Promise<void>;
   /** Asks the process to leave once this call is answered. */
   leave(): void;
 }
@@ -44,6 +45,7 @@ export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings)
     stats: ({ container }) => sandboxer.stats(container),
     info: () => getInfo(sandboxer, surroundings),
     prepareTemplate: (request, signal) => sandboxer.prepareTemplate(request, signal),
+    drainPool: () => answerEmpty(surroundings.drainPool()),
     shutdown: async ({ force }) => shutDown(sandboxer, surroundings, force),
   };
   const streams: Streams = {

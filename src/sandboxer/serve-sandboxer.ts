@@ -1,8 +1,11 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
+import type { LoadedConfiguration } from '../configuration/configuration.ts';
+import { loadConfiguration } from '../configuration/load-configuration.ts';
 import { ensureDirectory, ensurePrivateDirectory } from '../host/directories.ts';
 import { acquireLock } from '../host/lock.ts';
+import { writeBuiltInImage } from '../image/built-in-image.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { adoptAll } from './adopt-all.ts';
@@ -10,6 +13,8 @@ import { SOCKET_NAME } from './api.ts';
 import { type ServerHandlers, serveConnection } from './connection/server-connection.ts';
 import { createServices, type ServiceOptions } from './create-services.ts';
 import { createHandlers } from './handlers.ts';
+import { sweepPool } from './pool/sweep-pool.ts';
+import { getPoolDirectory, WarmPool } from './pool/warm-pool.ts';
 import { Sandboxer } from './sandboxer.ts';
 
 export interface ServeOptions extends ServiceOptions {
@@ -21,15 +26,13 @@ export interface ServedSandboxer {
   readonly left: Promise<void>;
 }
 
-/** How long an idle sandboxer waits for the next client: a start costs a person's patience, waiting costs 40 MB. */
-const DEFAULT_IDLE_MS = 30_000;
 /** Another sandboxer that is just leaving holds the lock for no longer than this. */
 const LOCK_PATIENCE_MS = 500;
 
 /** Starts serving this user's sandboxes; undefined when another process does so already. */
 export async function serveSandboxer(options: ServeOptions): Promise<ServedSandboxer | undefined> {
   const { directories, environment } = options;
-  const idleMs = parseIdleMs(environment['WARDIAN_IDLE_TIMEOUT_MS']);
+  const configuration = await loadConfiguration({ environment });
   ensurePrivateDirectory(directories.runtime);
   ensureDirectory(directories.data, 0o755);
   const lock = await takeLock(directories.runtime);
@@ -37,7 +40,7 @@ export async function serveSandboxer(options: ServeOptions): Promise<ServedSandb
   const cleanup = new Cleanup();
   cleanup.defer('lock', () => lock.release());
   try {
-    return await serve(options, idleMs, cleanup);
+    return await serve(options, configuration, cleanup);
   } catch (error) {
     throw await cleanup.fail(error);
   }
@@ -46,26 +49,59 @@ export async function serveSandboxer(options: ServeOptions): Promise<ServedSandb
 /** Takes over what runs, and listens. What it has to undo runs in the end, or now when it fails. */
 async function serve(
   options: ServeOptions,
-  idleMs: number,
+  configuration: LoadedConfiguration,
   cleanup: Cleanup,
 ): Promise<ServedSandboxer> {
   const { directories, log } = options;
-  const { services, pairs, images, describe } = await createServices(options);
+  const { services, pairs, images, describe, warmUpDirectory } = await createServices({
+    ...options,
+    guest: configuration.values.guest,
+  });
   cleanup.defer('templates', () => pairs.close());
-  const sandboxer = new Sandboxer({ services, images, dataDirectory: directories.data });
+  const pool: WarmPool = new WarmPool({
+    ...configuration.values.pool,
+    directory: getPoolDirectory(directories.runtime),
+    prepareImage: () => writeBuiltInImage(pairs.busyboxPath, warmUpDirectory),
+    isStarting: () => sandboxer.registry.isStarting,
+    log,
+  });
+  const sandboxer = new Sandboxer({
+    services: { ...services, warmMachines: pool },
+    images,
+    dataDirectory: directories.data,
+  });
   cleanup.defer('sandboxes', () => sandboxer.release());
+  cleanup.defer('warm pool', () => pool.close());
   await adoptAll(sandboxer, services, log);
+  await sweepPool(getPoolDirectory(directories.runtime), listMachineFolders(sandboxer), log);
   let leave = (): void => {};
   const asked = new Promise<void>((resolve) => {
     leave = resolve;
   });
-  const handlers = createHandlers(sandboxer, { describe, leave: () => setImmediate(leave) });
+  const handlers = createHandlers(sandboxer, {
+    describe: async () => ({
+      ...(await describe()),
+      pool: pool.describe(),
+      configuration: configuration.settings,
+    }),
+    drainPool: () => pool.drain(),
+    leave: () => setImmediate(leave),
+  });
   const connections = await listen(directories.runtime, handlers, cleanup);
   const isBusy = (): boolean => connections.size > 0 || sandboxer.registry.isBusy;
-  const left = Promise.race([asked, waitUntilIdle(isBusy, idleMs)]).then(async () => {
+  const left = Promise.race([
+    asked,
+    waitUntilIdle(isBusy, configuration.values.idleTimeoutMs),
+  ]).then(async () => {
     for (const failure of await cleanup.run()) log(`while leaving: ${failure}`);
   });
   return { left };
+}
+
+/** Of the machines that run for a container: those that came from the pool stay in its folder. */
+function listMachineFolders({ registry }: Sandboxer): ReadonlySet<string> {
+  const folders = registry.entries.map(({ state }) => state.machine?.record.directory ?? '');
+  return new Set(folders);
 }
 
 async function takeLock(runtimeDirectory: string) {
@@ -117,14 +153,5 @@ function waitUntilIdle(isBusy: () => boolean, idleMs: number): Promise<void> {
       clearInterval(timer);
       resolve();
     }, idleMs / looks);
-  });
-}
-
-function parseIdleMs(text: string | undefined): number {
-  if (text === undefined || text === '') return DEFAULT_IDLE_MS;
-  const idleMs = Number(text);
-  if (Number.isInteger(idleMs) && idleMs >= 100 && idleMs <= 86_400_000) return idleMs;
-  throw new WardianError('CONFIG_INVALID', `WARDIAN_IDLE_TIMEOUT_MS is ${JSON.stringify(text)}`, {
-    hint: 'give milliseconds, from 100 to 86400000',
   });
 }

@@ -49,6 +49,7 @@ export class TestHost {
       WARDIAN_RUNTIME_DIR: path.join(this.directory, 'run'),
       WARDIAN_DATA_DIR: path.join(this.directory, 'data'),
       WARDIAN_IDLE_TIMEOUT_MS: IDLE_TIMEOUT_MS,
+      WARDIAN_POOL_SIZE: '0', // machines that come and go by themselves: only where a test is about them
       ...environment,
     };
     delete this.environment['NODE_EXTRA_CA_CERTS']; // costs Node 40 ms a start

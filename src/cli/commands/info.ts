@@ -1,6 +1,8 @@
+import type { PoolInfo, SandboxerInfo } from '../../sandboxer/api.ts';
 import type { Explanation } from '../../template/explain-pair.ts';
 import { withSandboxer } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
+import { formatSize } from '../output/human.ts';
 import { printRecord } from '../output/print-record.ts';
 
 /** `wardian info`. */
@@ -27,7 +29,8 @@ qemu:         ${guest.vmm.name}, ${guest.vmm.version} (${explain(guest.vmm)})
 runtime:      ${directories.runtime}
 cache:        ${directories.cache}
 data:         ${directories.data}
-`;
+pool:         ${describePool(state.pool)}
+${state.configuration.map(describeSetting).join('')}`;
     await printRecord(context, { record: state, text }, flags);
     return 0;
   },
@@ -35,4 +38,14 @@ data:         ${directories.data}
 
 function explain({ reason, remedy }: Explanation): string {
   return remedy === undefined ? reason : `${reason}: ${remedy}`;
+}
+
+function describePool({ size, ready, memoryBytes, making }: PoolInfo): string {
+  if (size === 0) return 'off';
+  const next = making ? ', one on its way' : '';
+  return `${ready} ready${next}, ${formatSize(memoryBytes)} of their own`;
+}
+
+function describeSetting(setting: SandboxerInfo['configuration'][number]): string {
+  return `${`${setting.key}:`.padEnd(13)} ${setting.value} (${setting.source})\n`;
 }

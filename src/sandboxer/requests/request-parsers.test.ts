@@ -40,6 +40,7 @@ const WHOLE: { readonly [M in keyof typeof REQUEST_PARSERS]: readonly object[] }
   stats: [{ container: 'web' }],
   info: [{}],
   prepareTemplate: [{ limits: { cpus: 2 } }],
+  drainPool: [{}],
   shutdown: [{ force: true }],
   attach: [
     { ...ATTACH, from: 'start' },

@@ -54,6 +54,10 @@ export const REQUEST_PARSERS: {
     limits: parseLimits(requireRequest(value)['limits']),
     ...parseGuest(requireRequest(value)['guest']),
   }),
+  drainPool: (value) => {
+    requireRequest(value);
+    return {};
+  },
   shutdown: (value) => ({ force: requireBoolean(requireRequest(value), 'force') }),
   attach: parseAttachRequest,
   logs: parseLogsRequest,
