@@ -2,7 +2,7 @@ import type { EChartsOption, LineSeriesOption } from 'echarts';
 import type { DensityResult, Series } from '../density/measure-density.ts';
 import type { PeerDensity } from '../density/peers.ts';
 import { computePerContainer } from '../density/step.ts';
-import { renderChart } from './render.ts';
+import { describeTitle, renderChart } from './render.ts';
 import { THEME } from './theme.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -20,14 +20,7 @@ export function drawDensity(density: DensityResult, subtitle: string): string {
 export function buildDensityOption(density: DensityResult, subtitle: string): EChartsOption {
   const counts = listCounts(density);
   return {
-    title: {
-      text: 'Private memory on the host for each idle container',
-      subtext: subtitle,
-      left: 24,
-      top: 18,
-      textStyle: { color: THEME.text, fontSize: 18, fontWeight: 600 },
-      subtextStyle: { color: THEME.faint, fontSize: 12, lineHeight: 18 },
-    },
+    title: describeTitle('Private memory on the host for each idle container', subtitle),
     grid: { left: 72, right: NAMES_WIDTH, top: 118, bottom: 62 },
     xAxis: {
       type: 'category',

@@ -1,4 +1,4 @@
-import type { EChartsOption } from 'echarts';
+import type { EChartsOption, TitleComponentOption } from 'echarts';
 import { BarChart, LineChart, ScatterChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent, TitleComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
@@ -36,6 +36,18 @@ export function renderChart(option: EChartsOption, { width, height }: ChartSize)
   } finally {
     chart.dispose();
   }
+}
+
+export function describeTitle(text: string, subtext: string): TitleComponentOption {
+  return {
+    text,
+    subtext,
+    left: 24,
+    top: 18,
+    borderColor: 'transparent',
+    textStyle: { color: THEME.text, fontSize: 18, fontWeight: 600 },
+    subtextStyle: { color: THEME.faint, fontSize: 12, lineHeight: 18 },
+  };
 }
 
 /** What serves a mouse only. Names of classes and clips count the charts of this process: no two would be the same. */

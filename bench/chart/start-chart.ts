@@ -1,7 +1,7 @@
 import type { BarSeriesOption, EChartsOption, ScatterSeriesOption } from 'echarts';
 import { OURS, type RowResult } from '../table.ts';
 import { shortenPeer } from './density-chart.ts';
-import { renderChart } from './render.ts';
+import { describeTitle, renderChart } from './render.ts';
 import { THEME } from './theme.ts';
 
 /** Rows that say how long people wait, in the order of the chart; those with other things to tell stay in the table. */
@@ -48,14 +48,7 @@ function listRow({ title, measured, budget }: RowResult): Line[] {
 
 export function buildStartsOption(lines: readonly Line[], subtitle: string): EChartsOption {
   return {
-    title: {
-      text: 'Milliseconds from the call to its end',
-      subtext: subtitle,
-      left: 24,
-      top: 18,
-      textStyle: { color: THEME.text, fontSize: 18, fontWeight: 600 },
-      subtextStyle: { color: THEME.faint, fontSize: 12, lineHeight: 18 },
-    },
+    title: describeTitle('Milliseconds from the call to its end', subtitle),
     grid: { left: NAMES_WIDTH, right: 70, top: 86, bottom: 40 },
     xAxis: {
       type: 'value',
