@@ -100,7 +100,7 @@ test('every colour has another one for dark surroundings', () => {
   const [, style = ''] = /<style>(.*)<\/style>/.exec(svg) ?? [];
   const colours = svg
     .replace(style, '')
-    .replace(/<defs>.*<\/defs>/s, '')
+    .replace(/<defs[\s\S]*<\/defs>/, '')
     .matchAll(/(?:fill|stroke)="(#\w+)"/g);
   for (const [, colour] of colours) assert.ok(style.includes(`"${colour}"`), colour);
 });
