@@ -17,7 +17,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -132,13 +131,13 @@ static int build_container(const message(CreateContainerRequest) *request, struc
     return error;
 }
 
-// The surroundings are made on a root of their own, from which they are taken when the image is there.
+// The surroundings are made in a directory of the agent's, from which they are taken when the image is there. It is no file system of
+// its own: that would have to be taken down when the container lets go of the agent's mounts.
 static int build_spare(const message(CreateContainerRequest) *spare, int *surroundings, struct failure *why) {
     char path[256];
     snprintf(path, sizeof path, "%s/spare", settings.run_dir);
     int error = unshare_cgroup(spare->namespaces, why);
     if (!error) error = raise_loopback(spare, why);
-    if (!error && mount("tmpfs", path, "tmpfs", MS_NODEV | MS_NOSUID, "mode=755") < 0) error = fail_errno(why, errno, "cannot mount a tmpfs");
     if (error) return error;
     *surroundings = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*surroundings < 0) return fail_errno(why, errno, "cannot open %s", path);

@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
+// Of a directory that the layer does not have.
+enum { MISSING_MODE = 0755 };
+
 static int write_all(int fd, struct span content) {
     for (size_t done = 0; done < content.size;) {
         ssize_t count = write(fd, content.data + done, content.size - done);
@@ -41,13 +44,14 @@ static bool split(const char *path, char directory[NAME_MAX + 1], const char **n
     return strcmp(directory, ".") != 0 && strcmp(directory, "..") != 0 && strcmp(*name, ".") != 0 && strcmp(*name, "..") != 0;
 }
 
-// A directory without anything that a copy would have to carry along.
+// A directory without anything that a copy would have to carry along. -ENOENT: there is nothing of this name.
 static int open_plain_directory(int lower, const char *name, struct stat *status) {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
     int fd = (int)syscall(SYS_openat2, lower, name, &how, sizeof how);
-    if (fd < 0 || (fstat(fd, status) == 0 && flistxattr(fd, NULL, 0) == 0)) return fd;
+    if (fd < 0) return -errno;
+    if (fstat(fd, status) == 0 && flistxattr(fd, NULL, 0) == 0) return fd;
     close(fd);
-    return -1;
+    return -EPERM;
 }
 
 // A symbolic link would have to be followed, a directory refused: the overlay knows how.
@@ -66,10 +70,10 @@ static int make_directory(int upper, const char *name, const struct stat *like) 
 int upper_write(int upper, int lower, const message(InjectedFile) *file) {
     char directory[NAME_MAX + 1];
     const char *name;
-    struct stat status;
+    struct stat status = {.st_mode = MISSING_MODE};
     if (!split(text_or_empty(file->path), directory, &name)) return 0;
     AUTO_CLOSE int below = open_plain_directory(lower, directory, &status);
-    if (below < 0 || !is_replaceable(below, name)) return 0;
+    if (below < 0 ? below != -ENOENT : !is_replaceable(below, name)) return 0;
     int error = make_directory(upper, directory, &status);
     if (error) return error;
     AUTO_CLOSE int above = openat(upper, directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

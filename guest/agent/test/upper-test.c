@@ -53,11 +53,13 @@ static void plain_files_are_written_ahead(void) {
     file_is_written("/etc/new", 0644, 0);
     file_is_written("/etc/hosts", 0640, 5);
     file_is_written("/etc/special", 04755, 5);
+    file_is_written("/missing/new", 0600, 0);
+    CHECK(fstatat(upper, "missing", &status, 0) == 0 && (status.st_mode & 07777) == 0755 && status.st_uid == 0);
     CHECK(fstatat(upper, "etc", &status, 0) == 0 && (status.st_mode & 07777) == 0751 && status.st_uid == 7 && status.st_gid == 8);
 }
 
 static void others_are_left_to_the_overlay(void) {
-    static char *const paths[] = {"/etc/resolv.conf", "/etc/directory", "/linked/new", "/missing/new", "/etc/directory/new", "/new",
+    static char *const paths[] = {"/etc/resolv.conf", "/etc/directory", "/linked/new", "/etc/resolv.conf/new", "/etc/directory/new", "/new",
                                   "etc/new", "/etc/", "/../new", "/etc/..", "/./new", ""};
     struct stat status;
     for (size_t i = 0; i < COUNT(paths); i++) {
