@@ -82,6 +82,7 @@ const KERNEL_PARAMETERS: readonly string[] = [
   'psi=0', // nobody reads the pressure of a guest
   'audit=0',
   'sysctl.vm.compaction_proactiveness=0', // a kernel thread that woke twice a second
+  'sysctl.net.core.bpf_jit_enable=0', // a seccomp filter's common answers are remembered: compiling it costs more than it saves
 ];
 
 export function guestDirectory(cacheDirectory: string): string {
