@@ -34,7 +34,17 @@ function getRequests(method: string): Record<string, unknown>[] {
 
 test('run passes everything on and exits with the code of the command', async () => {
   fake = await startFake();
-  const flags = ['--rm', '-m64m', '--cpus=1.5', '-eA=1', '-w', '/tmp', '--name', 'web'];
+  const flags = [
+    '--rm',
+    '-m64m',
+    '--cpus=1.5',
+    '-eA=1',
+    '-w',
+    '/tmp',
+    '--name',
+    'web',
+    '--guest=mini',
+  ];
   const { exitCode, stderr } = await runCli(fake, ['run', ...flags, 'busybox', 'exit', '42']);
   assert.equal(exitCode, 42, stderr);
   const [request] = getRequests('run');
@@ -57,6 +67,7 @@ test('run passes everything on and exits with the code of the command', async ()
       labels: {},
       limits: { cpus: 1.5, memoryBytes: 64 * MIB },
       template: true,
+      guest: 'mini',
     },
   );
   assert.match(String(request?.['id']), /^[0-9a-f]{64}$/);

@@ -23,6 +23,11 @@ test('a whole request comes back as it is, without what nobody asked for', () =>
   assert.deepEqual(parseRunRequest({ ...REQUEST, surprise: 1 }), REQUEST);
 });
 
+test('a guest is asked for or not', () => {
+  assert.equal(parseRunRequest({ ...REQUEST, guest: 'distro' }).guest, 'distro');
+  assert.ok(!('guest' in parseRunRequest(REQUEST)));
+});
+
 test('a trace is asked for or not', () => {
   assert.equal(parseRunRequest({ ...REQUEST, trace: true }).trace, true);
   assert.ok(!('trace' in parseRunRequest(REQUEST)));
@@ -42,6 +47,7 @@ const WRONG: [string, unknown, RegExp][] = [
   ['limits', { memoryBytes: 1.5 * 2 ** 23 + 0.5 }, /whole number/],
   ['limits', { cpus: 0 }, /^limits.cpus must be a number from/],
   ['limits', { pids: Number.NaN }, /^limits.pids must be a number/],
+  ['guest', 'auto', /^guest must be distro or mini$/],
   ['trace', 'yes', /^trace must be true or false$/],
   ['stopSignal', 65, /^stopSignal must be a number from/],
   ['labels', [], /^labels must be an object$/],
