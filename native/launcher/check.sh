@@ -51,6 +51,41 @@ expect 'with its name' 'Rlauncher: /nonexistent: No such file or directory' "$(c
 expect 'options are checked' 125 "$(run --keep 99999999999999999999 -- /bin/true || echo $?)"
 expect 'a socket in the way is reported' 125 "$(run --socket 10="$work/a.sock" -- /bin/true || echo $?)"
 
+# A fork is asked for on a stem's socket; this one shows what it was asked for, and answers with its first argument.
+cat >"$work/stem" <<'END'
+use Socket;
+socket(S, PF_UNIX, SOCK_STREAM, 0);
+bind(S, sockaddr_un("$ARGV[1].new")) or die;
+listen(S, 1);
+rename("$ARGV[1].new", $ARGV[1]);
+accept(C, S);
+recv(C, $request, 4096, 0);
+my ($version, $flags, $uid, $gid, $count, @rest) = unpack("L5 l12 Z256", $request);
+print join(" ", $version, $flags, $uid, $gid, @rest[0 .. $count - 1], $rest[12], length $request), "\n";
+send(C, $ARGV[0], 0);
+END
+ask() { # the stem's answer, then options of `fork`
+  answer=$1
+  shift
+  rm -f "$work"/stem.sock "$work"/fork.sock
+  /usr/bin/perl "$work/stem" "$answer" "$work/stem.sock" >"$work/asked" &
+  while [ ! -S "$work/stem.sock" ]; do sleep 0.01; done
+  "$launcher" fork --control "$work/stem.sock" --socket 11="$work/fork.sock" "$@" 3>"$work/report" </dev/null && wait
+}
+ask "ok 4242
+" --keep 7 --isolate --user 70 --group 71 --title /run/m1 7</dev/null
+expect 'a fork is asked for' '1 1 70 71 1 11 7 /run/m1 324' "$(cat "$work/asked")"
+expect 'its pid is reported' 4242 "$(cat "$work/report")"
+expect 'its socket is on disk' yes "$([ -S "$work/fork.sock" ] && echo yes)"
+expect 'a refusal fails' 125 "$(ask 'error: the machine is not stopped' || echo $?)"
+expect 'with its reason' 'launcher: the stem answered: error: the machine is not stopped' "$(cat "$work/report")"
+expect 'silence fails' 125 "$(ask '' || echo $?)"
+rm "$work/fork.sock"
+expect 'a stem that is gone fails' 125 "$("$launcher" fork --control "$work/stem.sock" --socket 11="$work/fork.sock" 3>"$work/report" || echo $?)"
+expect 'with its reason' 'launcher: cannot ask the stem for a fork: Connection refused' "$(cat "$work/report")"
+expect 'a fork needs a stem' 125 "$("$launcher" fork 3>/dev/null || echo $?)"
+expect 'a program is needed to run' 125 "$(run --keep 9 || echo $?)"
+
 # Guest memory: what is saved comes back, and cannot be written any more.
 size=1048576
 memory() { # arguments of `memory`; leaves the memory open as descriptor 9

@@ -39,6 +39,19 @@ static int bind_at(int fd, const char *path) {
   return error;
 }
 
+int connect_to(const char *path) {
+  struct sockaddr_un address = {0};
+  int folder;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int error = make_address(path, &address, &folder);
+  if (error == 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) error = -errno;
+  if (folder >= 0) close(folder);
+  if (error == 0) return fd;
+  close(fd);
+  return error;
+}
+
 static int open_socket(const struct socket_request *request) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;

@@ -30,7 +30,9 @@ struct run_options {
   gid_t gid;
   gid_t device_gid;  // 0: none; group that may open /dev/kvm
   bool isolate;
-  char **program;
+  const char *control;  // socket of a stem, for `fork`
+  const char *title;    // what the command line of a fork shows
+  char **program;       // NULL: none was given
 };
 
 // Prints "launcher: <what>: <strerror>" to the report descriptor and to stderr.
@@ -39,11 +41,14 @@ void report_failure(const char *what, int error);
 // Reads a decimal number up to `limit`; -EINVAL when it is anything else.
 int parse_number(const char *text, uint64_t limit, uint64_t *number);
 
-// Reads the command line of `run`.
-int parse_run_options(int argc, char **argv, struct run_options *options);
+// Reads the command line of `run` or `fork`.
+int parse_options(int argc, char **argv, struct run_options *options);
 
 // Binds, listens, and leaves the socket at the descriptor that was asked for.
 int open_sockets(const struct run_options *options);
+
+// Connects to a socket of ours; returns its descriptor or -errno.
+int connect_to(const char *path);
 
 // Closes all descriptors but the standard ones, the report, the sockets and the kept ones.
 int close_others(const struct run_options *options);
@@ -58,6 +63,7 @@ int isolate(const struct run_options *options);
 int confine(const struct run_options *options);
 
 int command_run(int argc, char **argv);
+int command_fork(int argc, char **argv);
 int command_memory(int argc, char **argv);
 int command_clock(void);
 int command_isolation(void);

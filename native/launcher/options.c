@@ -28,6 +28,11 @@ static int parse_visible(const char *text, struct run_options *options) {
   return 0;
 }
 
+static int parse_control(const char *text, struct run_options *options) {
+  options->control = text;
+  return text[0] == '/' ? 0 : -EINVAL;
+}
+
 static int parse_id(const char *text, uint32_t *id) {
   uint64_t number;
   int error = parse_number(text, UINT32_MAX - 1, &number);
@@ -38,6 +43,11 @@ static int parse_id(const char *text, uint32_t *id) {
 static int parse_valued(const char *name, char *value, struct run_options *options) {
   if (strcmp(name, "--socket") == 0) return parse_socket(value, options);
   if (strcmp(name, "--visible") == 0) return parse_visible(value, options);
+  if (strcmp(name, "--control") == 0) return parse_control(value, options);
+  if (strcmp(name, "--title") == 0) {
+    options->title = value;
+    return 0;
+  }
   if (strcmp(name, "--user") == 0) return parse_id(value, &options->uid);
   if (strcmp(name, "--group") == 0) return parse_id(value, &options->gid);
   if (strcmp(name, "--device-group") == 0) return parse_id(value, &options->device_gid);
@@ -57,7 +67,7 @@ static int parse_valued(const char *name, char *value, struct run_options *optio
   return -EINVAL;
 }
 
-int parse_run_options(int argc, char **argv, struct run_options *options) {
+int parse_options(int argc, char **argv, struct run_options *options) {
   for (int i = 0; i < argc; i++) {
     if (strcmp(argv[i], "--") == 0) {
       options->program = argv + i + 1;
@@ -72,5 +82,5 @@ int parse_run_options(int argc, char **argv, struct run_options *options) {
     if (error != 0) return error;
     i++;
   }
-  return -EINVAL;
+  return 0;
 }

@@ -18,7 +18,8 @@ static int fail(const char *what, int error) {
 
 int command_run(int argc, char **argv) {
   struct run_options options = {0};
-  int error = parse_run_options(argc, argv, &options);
+  int error = parse_options(argc, argv, &options);
+  if (error == 0 && options.program == NULL) error = -EINVAL;
   if (error != 0) return fail("cannot read the options of run", error);
 
   error = close_others(&options);
