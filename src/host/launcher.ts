@@ -60,6 +60,19 @@ export async function launchProcess(request: LaunchRequest): Promise<LaunchedPro
   };
 }
 
+/** Has a stem fork a machine; resolves to its pid once the machine has its sockets. */
+export async function requestFork(request: LaunchRequest): Promise<number> {
+  const child = spawn(request.launcherPath, request.argv, {
+    env: {},
+    stdio: ['ignore', request.outputFd, request.outputFd, 'pipe', ...request.inheritedFds],
+    timeout: HELPER_TIMEOUT_MS,
+  });
+  const answer = await readAnswer(child, request.launcherPath);
+  const pid = Number(answer);
+  if (Number.isSafeInteger(pid) && pid > 1) return pid;
+  throw failed(`the launcher answered ${JSON.stringify(answer)}`);
+}
+
 /** Resolves at the readiness byte. What follows it, a failure to become the program, is told by the exit and its log. */
 function waitUntilReady(child: ChildProcess, launcherPath: string): Promise<void> {
   const report = child.stdio[REPORT_FD] as Readable;

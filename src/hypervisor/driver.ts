@@ -12,6 +12,8 @@ export type Accelerator = 'kvm' | 'tcg';
 /** What a driver can do, as data: a caller asks here before it plans, and no method exists only to throw. */
 export interface HypervisorCapabilities {
   readonly cloning: boolean;
+  /** A clone can be a stem, of which others are forked: `CloneRequest.isStem` and `fork`. */
+  readonly forking: boolean;
   readonly diskHotplug: boolean;
   /** A root disk that says so in the configuration can be exchanged while the machine runs. */
   readonly rootDiskExchange: boolean;
@@ -30,6 +32,8 @@ export interface HypervisorDriver {
   boot(request: BootRequest): Promise<VirtualMachine>;
   /** Starts a machine from a template. Resolves as early as `boot` does: what is written to the agent channel waits there. */
   clone(request: CloneRequest): Promise<VirtualMachine>;
+  /** Makes a machine of a stem that is paused: the same at that moment, with another host side. It runs when this resolves. */
+  fork(request: ForkRequest): Promise<VirtualMachine>;
   /** Takes over a machine that another process of ours started; fails with SANDBOX_DIED when it is gone. */
   adopt(record: VirtualMachineRecord): Promise<VirtualMachine>;
 }
@@ -51,6 +55,18 @@ export interface CloneRequest {
   readonly directory: string;
   readonly snapshot: MachineSnapshot;
   /** Replaces the template's devices' host side (shares, network); same kinds in the same order. */
+  readonly config: MachineConfig;
+  /** Others are to be forked of it. It must not be given anybody's code to run: it stays among us. Default: false. */
+  readonly isStem?: boolean;
+  readonly signal?: AbortSignal;
+  readonly trace?: Trace | undefined;
+}
+
+export interface ForkRequest {
+  readonly id: string;
+  readonly directory: string;
+  readonly stem: VirtualMachineRecord;
+  /** As for a clone. */
   readonly config: MachineConfig;
   readonly signal?: AbortSignal;
   readonly trace?: Trace | undefined;

@@ -53,10 +53,17 @@ function setUp() {
   const driver: HypervisorDriver = {
     name: 'fake',
     accelerator: 'tcg',
-    capabilities: { cloning: true, diskHotplug: true, rootDiskExchange: true, pause: true },
+    capabilities: {
+      cloning: true,
+      forking: true,
+      diskHotplug: true,
+      rootDiskExchange: true,
+      pause: true,
+    },
     fingerprint: '',
     boot: async () => fake,
     clone: async () => fake,
+    fork: async () => fake,
     adopt: async () => fake,
   };
   const managed = manageDriver(driver);
@@ -79,6 +86,17 @@ describe('a managed driver', () => {
     const starting = boot('a', controller.signal);
     controller.abort();
     await assert.rejects(starting, { code: 'CANCELLED' });
+    assert.deepEqual(fake.calls, ['kill']);
+  });
+
+  it('holds forks to the same rules', async () => {
+    const { fake, managed } = setUp();
+    const request = { config, directory: '/', stem: fake.record };
+    await assert.rejects(managed.fork({ ...request, id: '../x' }), { code: 'NAME_INVALID' });
+    const controller = new AbortController();
+    const forking = managed.fork({ ...request, id: 'a', signal: controller.signal });
+    controller.abort();
+    await assert.rejects(forking, { code: 'CANCELLED' });
     assert.deepEqual(fake.calls, ['kill']);
   });
 

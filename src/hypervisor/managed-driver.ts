@@ -24,6 +24,10 @@ export function manageDriver(driver: HypervisorDriver): HypervisorDriver {
       checkStart(request.id, request.signal);
       return await guard(await driver.clone(request), request.signal);
     },
+    fork: async (request) => {
+      checkStart(request.id, request.signal);
+      return await guard(await driver.fork(request), request.signal);
+    },
     adopt: async (record) => {
       checkStart(record.id, undefined);
       if (record.driver !== driver.name) {

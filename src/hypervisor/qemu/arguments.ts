@@ -2,7 +2,12 @@ import type { Device, MachineConfig, RootDiskDevice } from '../../machine/machin
 import type { Accelerator } from '../driver.ts';
 
 /** Where the launcher puts what QEMU inherits. */
-export const INHERITED_FD = { console: 4, memory: 5, state: 6, qmp: 10, agent: 11 } as const;
+export const INHERITED_FD = {
+  ...{ console: 4, memory: 5, state: 6 },
+  // Of a stem: the open files by which it knows what its forks replace. QEMU gives the console another number.
+  ...{ share: 7, image: 8, stemConsole: 9 },
+  ...{ qmp: 10, agent: 11, stem: 12 },
+} as const;
 
 /** Names that requests over QMP refer to. */
 export const SCSI_BUS = 'scsi.0';
@@ -23,7 +28,9 @@ export type Start =
   /** Guest memory lives in the inherited memfd, shared, so that it can become a template. */
   | { readonly kind: 'boot-snapshotable' }
   /** Guest memory is mapped privately from the inherited, sealed memfd; state comes by QMP. */
-  | { readonly kind: 'clone' };
+  | { readonly kind: 'clone' }
+  /** A clone from which others are forked. */
+  | { readonly kind: 'stem' };
 
 export interface QemuPlan {
   readonly qemuPath: string;
@@ -44,11 +51,16 @@ export function buildQemuArguments(plan: QemuPlan): string[] {
     ...buildMachine(plan),
     ...buildChannels(),
     ...plan.config.devices.flatMap(buildDevice),
-    ...(plan.start.kind === 'clone' ? ['-incoming', 'defer'] : buildBoot(plan)),
+    ...(isClone(plan.start) ? ['-incoming', 'defer'] : buildBoot(plan)),
+    ...(plan.start.kind === 'stem' ? ['-stem', String(INHERITED_FD.stem)] : []),
     // The process may neither start others nor gain or change privileges; it never needs to.
     '-sandbox',
     'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
   ];
+}
+
+function isClone({ kind }: Start): boolean {
+  return kind === 'clone' || kind === 'stem';
 }
 
 /** The CPU that a guest sees. Under TCG the string instructions of newer CPUs are slower than plain loops. */
@@ -83,7 +95,7 @@ function buildMachine({ accelerator, config, start }: QemuPlan): string[] {
 }
 
 function buildMemory(size: string, start: Start): string {
-  const share = start.kind === 'clone' ? 'off' : 'on';
+  const share = isClone(start) ? 'off' : 'on';
   return `memory-backend-file,id=mem,size=${size},mem-path=/proc/self/fd/${INHERITED_FD.memory},share=${share}`;
 }
 

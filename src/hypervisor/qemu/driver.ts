@@ -9,6 +9,7 @@ import { chooseAccelerator } from '../accelerator.ts';
 import type {
   BootRequest,
   CloneRequest,
+  ForkRequest,
   HypervisorDriver,
   VirtualMachineRecord,
 } from '../driver.ts';
@@ -22,7 +23,15 @@ import { findQemu, type QemuInstallation } from './installation.ts';
 import { openMonitor, QemuMachine } from './machine.ts';
 import { describeEnd, readLogTail, VMM_LOG } from './machine-log.ts';
 import { probeKvm } from './probe-kvm.ts';
-import { adoptQemu, type QemuProcess, type QemuStart, startQemu } from './process.ts';
+import {
+  adoptQemu,
+  type Confinement,
+  type QemuProcess,
+  type QemuStart,
+  startQemu,
+} from './process.ts';
+import { listReplaced } from './replaced.ts';
+import { forkQemu } from './stem.ts';
 
 const NAME = 'qemu';
 /** Sockets of a process that dies are closed before it is gone. */
@@ -72,12 +81,24 @@ function createDriver(setup: Setup): HypervisorDriver {
   return {
     name: NAME,
     accelerator: setup.accelerator,
-    capabilities: { cloning: true, diskHotplug: true, rootDiskExchange: true, pause: true },
+    capabilities: {
+      cloning: true,
+      forking: canFork(setup),
+      diskHotplug: true,
+      rootDiskExchange: true,
+      pause: true,
+    },
     fingerprint: computeFingerprint({ ...setup, qemuFingerprint: setup.qemu.fingerprint }),
     boot: (request) => boot(setup, request),
     clone: (request) => clone(setup, request),
+    fork: (request) => fork(setup, request),
     adopt,
   };
+}
+
+/** Under KVM the machine belongs to the process that made it. */
+function canFork({ qemu, accelerator }: Setup): boolean {
+  return accelerator === 'tcg' && qemu.hasStems;
 }
 
 async function boot(setup: Setup, request: BootRequest): Promise<QemuMachine> {
@@ -94,9 +115,46 @@ async function boot(setup: Setup, request: BootRequest): Promise<QemuMachine> {
 
 async function clone(setup: Setup, request: CloneRequest): Promise<QemuMachine> {
   const { memory, statePath } = request.snapshot;
-  const machine = await start(setup, request, { kind: 'clone' }, { memory, statePath });
+  const files = { memory, statePath };
+  const machine = request.isStem
+    ? await start(
+        setup,
+        request,
+        { kind: 'stem' },
+        { ...files, replaced: listReplaced(request.config) },
+      )
+    : await start(setup, request, { kind: 'clone' }, files);
   machine.restore(request.trace);
   return machine;
+}
+
+/** A fork has its own user and folder; its walls are those of its stem, of which it has its own copy. */
+async function fork(setup: Setup, request: ForkRequest): Promise<QemuMachine> {
+  const { id, directory, config, trace } = request;
+  const { launcherPath } = setup.options;
+  const confinement = await planWalls(setup, request, { kind: 'clone' });
+  const identity = await forkQemu({
+    ...{ launcherPath, directory, confinement },
+    stemDirectory: request.stem.directory,
+    replaced: listReplaced(config),
+  });
+  trace?.mark('sandboxer', 'VMM forked');
+  const monitor = await openMonitor(directory);
+  const process = adoptQemu(identity, monitor.closed);
+  if (process === undefined) {
+    monitor.close();
+    const complaint = await readLogTail(directory, VMM_LOG);
+    throw new WardianError('SANDBOX_DIED', `the forked machine ${id} has ended: ${complaint}`);
+  }
+  const { pid, startTime } = identity;
+  const record = { driver: NAME, id, pid, pidStartTicks: startTime, directory };
+  return new QemuMachine({
+    record,
+    process,
+    monitor,
+    memory: undefined,
+    isConfined: confinement !== undefined,
+  });
 }
 
 interface StartRequest {
@@ -110,7 +168,7 @@ async function start(
   setup: Setup,
   { id, directory, config, trace }: StartRequest,
   kind: Start,
-  files: Pick<QemuStart, 'memory' | 'statePath'> = {},
+  files: Pick<QemuStart, 'memory' | 'statePath' | 'replaced'> = {},
 ): Promise<QemuMachine> {
   const { accelerator, tscKhz, qemu, options } = setup;
   const argv = buildQemuArguments({
@@ -121,11 +179,7 @@ async function start(
     start: kind,
     tscKhz,
   });
-  // A template's guest is ours alone, and its VMM has to reach the socket that takes its state.
-  const isConfined = options.confine === true && kind.kind !== 'boot-snapshotable';
-  const confinement = isConfined
-    ? await planConfinement(id, config, confinementOptions(setup, kind))
-    : undefined;
+  const confinement = await planWalls(setup, { id, config }, kind);
   const { launcherPath } = options;
   const vmm = await startQemu({ launcherPath, directory, argv, confinement, ...files });
   const { pid, startTime } = vmm.identity;
@@ -135,10 +189,27 @@ async function start(
     const monitor = await openMonitor(directory);
     if (trace !== undefined) markWhen(monitor.ready, trace, 'VMM takes commands');
     const memory = kind.kind === 'boot-snapshotable' ? files.memory : undefined;
-    return new QemuMachine({ record, process: vmm, monitor, memory, isConfined });
+    return new QemuMachine({
+      ...{ record, process: vmm, monitor, memory },
+      isConfined: confinement !== undefined,
+    });
   } catch (error) {
     throw await explainDeath(vmm, directory, error);
   }
+}
+
+async function planWalls(
+  setup: Setup,
+  { id, config }: Pick<StartRequest, 'id' | 'config'>,
+  start: Start,
+): Promise<Confinement | undefined> {
+  // A template's guest is ours alone, and its VMM has to reach the socket that takes its state.
+  if (setup.options.confine !== true || start.kind === 'boot-snapshotable') return undefined;
+  const walls = await planConfinement(id, config, confinementOptions(setup, start));
+  if (walls === undefined || start.kind !== 'stem') return walls;
+  // So is a stem's, which has to give each fork a user of its own.
+  const { user: _, ...withoutUser } = walls;
+  return withoutUser;
 }
 
 /** A QEMU whose monitor cannot be reached has ended, or is ended now. */
@@ -166,7 +237,7 @@ function confinementOptions(
     qemuPath: qemu.path,
     firmwareDirectory: options.vmm?.firmwareDirectory,
     accelerator,
-    boots: kind !== 'clone',
+    boots: kind !== 'clone' && kind !== 'stem',
     diskDirectories: options.diskDirectories,
   };
 }

@@ -32,3 +32,10 @@ test('another build at the same place has another fingerprint', async () => {
   const second = await findQemu(write('qemu', script('8.0')));
   assert.notEqual(second.fingerprint, first.fingerprint);
 });
+
+test('a QEMU of our own says that machines can be forked', async () => {
+  const plain = await findQemu(write('plain-qemu', '#!/bin/sh\necho QEMU 7.2\n'));
+  assert.equal(plain.hasStems, false);
+  const script = "#!/bin/sh\necho QEMU 7.2\necho 'Machines can be forked from a stem.'\n";
+  assert.equal((await findQemu(write('own-qemu', script))).hasStems, true);
+});

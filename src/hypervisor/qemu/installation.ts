@@ -10,10 +10,14 @@ export interface QemuInstallation {
   readonly version: string;
   /** Changes whenever another build stands at that path. */
   readonly fingerprint: string;
+  /** Machines can be forked from a stem: a patch of ours (guest/qemu/patches), which says so. */
+  readonly hasStems: boolean;
 }
 
 const CANDIDATES = ['/usr/bin/qemu-system-x86_64', '/usr/local/bin/qemu-system-x86_64'];
 const VERSION_LIMITS = { timeoutMs: 10_000, maxOutputBytes: 4096 };
+/** What `--version` says beneath its first line. */
+const STEMS = 'Machines can be forked from a stem.';
 const INSTALL_HINT = 'apt-get install --no-install-recommends qemu-system-x86';
 
 /** Looks for QEMU at the given path, or where distributions put it. */
@@ -40,7 +44,7 @@ async function inspect(candidate: string): Promise<QemuInstallation | undefined>
     const fingerprint = createHash('sha256')
       .update(`${file}\0${size}\0${mtimeMs}\0${version}`)
       .digest('hex');
-    return { path: file, version, fingerprint };
+    return { path: file, version, fingerprint, hasStems: stdout.includes(STEMS) };
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw new WardianError('HYPERVISOR_FAILED', `${candidate} does not tell its version`, {

@@ -13,6 +13,7 @@ import { hasErrno, WardianError } from '../../util/errors.ts';
 import { CONSOLE_LOG } from '../driver.ts';
 import { INHERITED_FD } from './arguments.ts';
 import { VMM_LOG } from './machine-log.ts';
+import { openReplaced, type Replaced, STEM_FDS, STEM_SOCKET } from './replaced.ts';
 
 export const QMP_SOCKET = 'qmp.sock';
 export const AGENT_SOCKET = 'agent.sock';
@@ -45,6 +46,8 @@ export interface QemuStart {
   readonly memory?: FileHandle;
   /** File with the device state, of a clone. */
   readonly statePath?: string;
+  /** Of a stem, which has memory and state as well. */
+  readonly replaced?: Replaced;
   readonly confinement: Confinement | undefined;
 }
 
@@ -74,6 +77,9 @@ export async function startQemu(start: QemuStart): Promise<QemuProcess> {
     if (start.memory !== undefined) inheritedFds.push(start.memory.fd);
     // Opened anew for each clone: the position in the file would be shared otherwise.
     if (start.statePath !== undefined) inheritedFds.push(own(openSync(start.statePath, 'r')));
+    if (start.replaced !== undefined) {
+      inheritedFds.push(...openReplaced(start.replaced).map(own), inheritedFds[0] as number);
+    }
     const { launcherPath } = start;
     const argv = buildLauncherArguments(start);
     return followChild(await launchProcess({ launcherPath, argv, outputFd: vmmLog, inheritedFds }));
@@ -88,8 +94,12 @@ export function buildLauncherArguments(start: QemuStart): string[] {
   const kept: number[] = [INHERITED_FD.console];
   if (start.memory !== undefined) kept.push(INHERITED_FD.memory);
   if (start.statePath !== undefined) kept.push(INHERITED_FD.state);
+  if (start.replaced !== undefined) kept.push(...STEM_FDS);
   return [
     'run',
+    ...(start.replaced === undefined
+      ? []
+      : ['--socket', `${INHERITED_FD.stem}=${path.join(directory, STEM_SOCKET)}`]),
     ...['--socket', `${INHERITED_FD.qmp}=${path.join(directory, QMP_SOCKET)}`],
     ...['--socket', `${INHERITED_FD.agent}=${path.join(directory, AGENT_SOCKET)}`],
     ...kept.flatMap((fd) => ['--keep', String(fd)]),
@@ -158,7 +168,7 @@ function killProcess(identity: ProcessIdentity): void {
 }
 
 /** Opens a log that the VMM can append to but not reopen: it inherits the descriptor. */
-function openLog(directory: string, name: string): number {
+export function openLog(directory: string, name: string): number {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
   return openSync(path.join(directory, name), flags, 0o600);
 }
