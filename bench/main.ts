@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { Cleanup } from '../src/util/cleanup.ts';
+import { measureBudgets } from './budgets/measure-budgets.ts';
 import { drawChart } from './chart/draw-chart.ts';
 import { measureDensity } from './density/measure-density.ts';
 import { findWorkspace, runInWorkspace, type Workspace } from './isolate.ts';
@@ -13,7 +14,7 @@ import { formatResults, haveFailed, type Results, readResults, writeResults } fr
 import { ALL_ROWS } from './rows/all-rows.ts';
 import type { Bench, Row } from './rows/row.ts';
 
-const REPORTS = ['density'];
+const REPORTS = ['density', 'budgets'];
 const USAGE_EXIT_CODE = 125;
 
 async function main(): Promise<number> {
@@ -57,8 +58,17 @@ async function measure(options: Options, bench: Bench, signal: AbortSignal): Pro
   const density = names.includes('density')
     ? await measureDensity(bench, { counts, signal, say })
     : undefined;
-  const absentPeers = bench.peers.absent;
-  return { version: 1, machine, absentPeers, rows, ...(density !== undefined && { density }) };
+  const budgets = names.includes('budgets')
+    ? await measureBudgets(bench, { runs, signal, say })
+    : undefined;
+  return {
+    version: 1,
+    machine,
+    absentPeers: bench.peers.absent,
+    rows,
+    ...(density !== undefined && { density }),
+    ...(budgets !== undefined && { budgets }),
+  };
 }
 
 function chooseRows({ names }: Options): Row[] {

@@ -25,8 +25,10 @@ export async function openBench(
     ...process.env,
     PATH: searchPath(),
     CONTAINERS_CONF: containersConfiguration,
+    WARDIAN_POOL_SIZE: '0', // what a pool saves depends on whether it has filled: `budgets` measures it apart
   };
-  const library = await openLibrary(chooseDirectories(directory, 'library'), environment, cleanup);
+  const directories = chooseDirectories(directory, 'library');
+  const library = await openLibrary({ directories, environment }, cleanup);
   const commands = createCommands(chooseDirectories(directory, 'commands'), environment);
   cleanup.defer('sandboxer', () => stopSandboxer(commands));
   const setup = async (): Promise<PeerSetup> => {
@@ -42,7 +44,9 @@ export async function openBench(
     peers,
     library,
     commands,
-    createCommands: (name) => createCommands(chooseDirectories(directory, name), environment),
+    environment,
+    createCommands: (name, variables = {}) =>
+      createCommands(chooseDirectories(directory, name), { ...environment, ...variables }),
     runner: createCommandRunner({ ...runnerOptions, environment }),
     createRunner: (own) => createCommandRunner({ ...runnerOptions, environment: own.environment }),
     directory,

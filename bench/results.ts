@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { BudgetReport } from './budgets/budget.ts';
+import { formatBudgets } from './budgets/format-budgets.ts';
 import { formatDensity } from './density/format-density.ts';
 import type { DensityResult } from './density/measure-density.ts';
 import { formatMachine, type MachineDescription, QUIET_LOAD } from './machine.ts';
@@ -13,10 +15,11 @@ export interface Results {
   readonly absentPeers: Peers['absent'];
   readonly rows: readonly RowResult[];
   readonly density?: DensityResult;
+  readonly budgets?: BudgetReport;
 }
 
 export function formatResults(results: Results): string {
-  const { machine, rows, density } = results;
+  const { machine, rows, density, budgets } = results;
   const parts = formatParts(rows);
   const notes = listNotes(results);
   const sections = [
@@ -24,28 +27,32 @@ export function formatResults(results: Results): string {
     ...(rows.length === 0 ? [] : [formatTable(rows)]),
     ...(parts.length === 0 ? [] : [['our medians in parts', ...parts].join('\n')]),
     ...(density === undefined ? [] : [formatDensity(density)]),
+    ...(budgets === undefined ? [] : [formatBudgets(budgets)]),
     ...(notes.length === 0 ? [] : [notes.join('\n')]),
   ];
   return `${sections.join('\n\n')}\n`;
 }
 
-function listNotes({ machine, absentPeers, density }: Results): string[] {
+function listNotes({ machine, absentPeers, density, budgets }: Results): string[] {
   return [
     ...(machine.loadAverage > QUIET_LOAD
       ? ['the machine was not quiet: somebody else used it']
       : []),
     ...absentPeers.map(({ name, reason }) => `without ${name}: ${reason}`),
     ...(density?.omissions ?? []),
+    ...(budgets?.omissions ?? []),
     ...(density?.excesses ?? []).map((excess) => `FAILED: ${excess}`),
   ];
 }
 
 /** True when something was not measured that should have been, or what was measured may not be so. */
-export function haveFailed({ rows, density }: Results): boolean {
+export function haveFailed({ rows, density, budgets }: Results): boolean {
   const isDensityBad =
     density !== undefined &&
     (density.excesses.length > 0 || density.peers.some(({ failure }) => failure !== undefined));
-  return rows.some(isFailed) || isDensityBad;
+  const figures = budgets?.results.flatMap((result) => result.figures) ?? [];
+  const haveGaps = figures.some(({ failure }) => failure !== undefined);
+  return rows.some(isFailed) || isDensityBad || haveGaps;
 }
 
 export function writeResults(filePath: string, results: Results): void {

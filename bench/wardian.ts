@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { type Directories, findDirectories } from '../src/host/directories.ts';
+import { writeBuiltInImage } from '../src/image/built-in-image.ts';
 import type { ImageStore } from '../src/image/image-store.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import type { SandboxServices } from '../src/sandbox/start-machine.ts';
 import type { RunRequest } from '../src/sandboxer/api.ts';
 import { SandboxerClient } from '../src/sandboxer/client.ts';
 import { createServices } from '../src/sandboxer/create-services.ts';
+import { getPoolDirectory, WarmPool } from '../src/sandboxer/pool/warm-pool.ts';
 import { Sandboxer } from '../src/sandboxer/sandboxer.ts';
 import type { Cleanup } from '../src/util/cleanup.ts';
 import { VERSION } from '../src/util/version.ts';
@@ -17,6 +19,8 @@ export const IMAGE = 'busybox';
 /** What an idle container does. Not for ever: it would outlive a benchmark that was killed. */
 export const IDLE_COMMAND = ['sleep', '3600'];
 const STOP_TIMEOUT_MS = 0;
+/** Never the reason why a pool is empty. */
+const POOL_MEMORY_BYTES = 2 ** 30;
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const COMMAND = path.join(ROOT, 'wardian');
@@ -79,22 +83,43 @@ export interface WardianLibrary {
   readonly sandboxer: Sandboxer;
   readonly services: SandboxServices;
   readonly images: ImageStore;
+  readonly pool: WarmPool;
   readonly accelerator: string;
 }
 
+export interface LibraryOptions {
+  readonly directories: Directories;
+  readonly environment: Environment;
+  /** Machines that wait for a container; absent: none, as in a library that asks for no pool. */
+  readonly poolSize?: number;
+}
+
 export async function openLibrary(
-  directories: Directories,
-  environment: Environment,
+  { directories, environment, poolSize = 0 }: LibraryOptions,
   cleanup: Cleanup,
 ): Promise<WardianLibrary> {
   if (!existsSync(LAUNCHER)) throw new Error('nothing is built yet: run ./wardian check first');
   await mkdir(directories.runtime, { recursive: true, mode: 0o711 });
   const created = await createServices({ directories, environment, launcherPath: LAUNCHER });
-  const { services, pairs, images, describe } = created;
+  const { services, pairs, images, describe, warmUpDirectory } = created;
   cleanup.defer('templates', () => pairs.close());
-  const sandboxer = new Sandboxer({ services, images, dataDirectory: directories.data });
+  const pool: WarmPool = new WarmPool({
+    size: poolSize,
+    memoryBytes: POOL_MEMORY_BYTES,
+    refillDelayMs: 0,
+    directory: getPoolDirectory(directories.runtime),
+    prepareImage: () => writeBuiltInImage(pairs.busyboxPath, warmUpDirectory),
+    isStarting: () => sandboxer.registry.isStarting,
+    log: (line) => process.stderr.write(`bench: ${line}\n`),
+  });
+  const sandboxer = new Sandboxer({
+    services: { ...services, warmMachines: pool },
+    images,
+    dataDirectory: directories.data,
+  });
+  cleanup.defer('warm pool', () => pool.close());
   cleanup.defer('containers', () => removeAll(sandboxer));
-  return { sandboxer, services, images, accelerator: (await describe()).accelerator };
+  return { sandboxer, services, images, pool, accelerator: (await describe()).accelerator };
 }
 
 async function removeAll(sandboxer: Sandboxer): Promise<void> {

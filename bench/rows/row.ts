@@ -11,8 +11,9 @@ export interface Bench {
   readonly library: WardianLibrary;
   /** Our commands, with a sandboxer that stays. */
   readonly commands: WardianCommands;
-  /** Our commands with a sandboxer of their own in a folder of that name. */
-  createCommands(name: string): WardianCommands;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Our commands with a sandboxer of their own in a folder of that name, and what differs in its environment. */
+  createCommands(name: string, variables?: Readonly<Record<string, string>>): WardianCommands;
   /** For peers. */
   readonly runner: CommandRunner;
   createRunner(commands: WardianCommands): CommandRunner;

@@ -9,7 +9,7 @@ export const run: Row = {
   name: 'run',
   title: '`wardian run --rm busybox true`, the sandboxer runs',
   unit: 'ms',
-  budget: 180,
+  budget: 140,
   async prepare(bench) {
     const runner = bench.createRunner(bench.commands);
     const ours = {
