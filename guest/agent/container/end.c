@@ -82,6 +82,7 @@ static void forget_container(struct container *container) {
     while (*link && *link != container) link = &(*link)->next; // a spare one is in no list
     if (*link) *link = container->next;
     while (container->processes) container_forget_process(container->processes);
+    close_and_forget(&container->mounts_fd);
     close_and_forget(&container->root_fd); // the last hold on the layers below
     for (size_t i = 0; i < container->lun_count; i++) layers_release(container->luns[i]);
     cgroup_remove(container->cgroup_name, container->cgroup_fd);

@@ -7,6 +7,7 @@
 #include "process/spawn.h"
 #include "rootfs/path.h"
 
+#include <fcntl.h>
 #include <pb_decode.h>
 #include <string.h>
 
@@ -15,6 +16,14 @@ static const char NAME[] = "_spare";
 
 static struct container *spare;
 static message(CreateContainerRequest) pattern;
+
+// Here the way through /proc costs nothing: a clone has it behind it.
+static int hold_mounts(struct container *container, pid_t pid, struct failure *why) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
+    container->mounts_fd = open(path, O_RDONLY | O_CLOEXEC);
+    return container->mounts_fd < 0 ? fail_errno(why, errno, "cannot open %s", path) : 0;
+}
 
 static int make(struct container *container, struct failure *why) {
     // Most have no stdin; those that have one get it with their request.
@@ -27,6 +36,7 @@ static int make(struct container *container, struct failure *why) {
     if (!error && !first) error = fail_errno(why, ENOMEM, "no memory for a process");
     if (!error) error = spawn_process(first, &spawn, &container->pidfd, why);
     if (!error) error = spawn_await_ready(first, &root, why);
+    if (!error) error = hold_mounts(container, first->pid, why);
     return error;
 }
 

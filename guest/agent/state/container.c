@@ -58,7 +58,7 @@ struct container *container_new(const char *id, uint64_t namespaces) {
     snprintf(container->id, sizeof container->id, "%s", id);
     snprintf(container->cgroup_name, sizeof container->cgroup_name, "%s", id);
     container->namespaces = namespaces;
-    container->root_fd = container->cgroup_fd = container->pidfd = -1;
+    container->root_fd = container->mounts_fd = container->cgroup_fd = container->pidfd = -1;
     return container;
 }
 

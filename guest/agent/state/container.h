@@ -31,6 +31,7 @@ struct container {
     uint64_t namespaces;
     int root_fd;   // the root directory, O_PATH: outlives the first process
     int pidfd;     // of the first process, whose namespaces an exec joins
+    int mounts_fd; // the mount namespace, or -1: held, it need not be taken down before the host hears of an exit
     int cgroup_fd; // directory, or -1 where there are no cgroups
     char cgroup_name[ID_LIMIT + 1];
     uint32_t luns[LAYERS_LIMIT];
