@@ -2,12 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
-import { bootSandboxMachine, cloneSandboxMachine } from '../template/clone.ts';
+import { bootSandboxMachine, cloneSandboxMachine, type SandboxMachine } from '../template/clone.ts';
 import type { GuestPair, PairSource } from '../template/guest-pair.ts';
 import { toWardianError, WardianError } from '../util/errors.ts';
 import type { Trace } from '../util/trace.ts';
 import type { ContainerPlan } from './container-plan.ts';
-import type { WarmMachines, WarmSource } from './warm-machines.ts';
+import type { WarmMachines, WarmSource, WarmStart } from './warm-machines.ts';
 
 /** What every sandbox of one sandboxer shares. */
 export interface SandboxServices {
@@ -70,7 +70,7 @@ export async function startMachine(
   }
   const template = await templates.obtain(plan.size, options);
   options.trace?.mark('sandboxer', 'template at hand');
-  const warm = await takeWarmMachine(services, { driver, template }, { plan, ...options });
+  const warm = await takeWarmMachine(services, { driver, template }, { ...place, ...options });
   if (warm !== undefined) {
     options.trace?.mark('sandboxer', 'machine taken from the pool, with its image');
     return { ...warm, templateKey: template.key, pair };
@@ -80,21 +80,18 @@ export async function startMachine(
   return { ...cloned, templateKey: template.key, pair };
 }
 
-type WarmStart = Omit<MachineOptions, 'directory'> & { readonly plan: ContainerPlan };
-
 /** Whatever is wrong with a warm machine, a cold one takes its place. */
 async function takeWarmMachine(
   { warmMachines }: SandboxServices,
   source: WarmSource,
-  { plan, signal, onSessionRestarted }: WarmStart,
-): Promise<Pick<StartedMachine, 'machine' | 'agent'> | undefined> {
+  request: WarmStart,
+): Promise<SandboxMachine | undefined> {
+  const { signal } = request;
   const warm = warmMachines?.take(source);
   if (warm === undefined) return undefined;
   try {
     signal?.throwIfAborted();
-    await warm.wake(plan.image.erofsPath);
-    warm.listen(onSessionRestarted);
-    return { machine: warm.machine, agent: warm.agent };
+    return await warm.start(request);
   } catch (error) {
     await warm.discard().catch(() => {}); // the next sandboxer clears it away
     if (signal?.aborted) throw new WardianError('CANCELLED', 'the start was cancelled');

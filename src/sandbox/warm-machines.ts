@@ -1,17 +1,26 @@
-import type { AgentClient } from '../agent/agent-client.ts';
-import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import type { HypervisorDriver } from '../hypervisor/driver.ts';
+import type { SandboxMachine } from '../template/clone.ts';
 import type { Template } from '../template/template.ts';
+import type { Trace } from '../util/trace.ts';
 
-/** A clone that has run something already, is nobody's again, and is now given away. */
+/** A machine that has run something already and is nobody's again: it is given away, or forked. */
 export interface WarmMachine {
-  readonly machine: VirtualMachine;
-  readonly agent: AgentClient;
-  /** Replaces the image that the guest ran by another, and lets the guest go on. */
-  wake(imagePath: string): Promise<void>;
-  /** Says who is to hear when the agent begins a new session. */
-  listen(onSessionRestarted: () => void): void;
+  /** The machine for a container. When it fails this one is to be discarded. */
+  start(request: WarmStart): Promise<SandboxMachine>;
   /** Ends it and removes its folder: it cannot be used. */
   discard(): Promise<void>;
+}
+
+export interface WarmStart {
+  readonly id: string;
+  /** Where a machine that is made now has its folder: it is made then. One that is given away has one. */
+  readonly directory: string;
+  /** The image that takes the place of the one that the guest ran. */
+  readonly imagePath: string;
+  /** The agent has begun a new session. */
+  readonly onSessionRestarted: () => void;
+  readonly signal?: AbortSignal;
+  readonly trace?: Trace | undefined;
 }
 
 /** Where warm machines come from. */

@@ -1,5 +1,9 @@
 import { AgentClient, type AgentClientOptions } from '../agent/agent-client.ts';
-import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
+import type {
+  HypervisorDriver,
+  VirtualMachine,
+  VirtualMachineRecord,
+} from '../hypervisor/driver.ts';
 import type { Trace } from '../util/trace.ts';
 import type { Guest } from './guest.ts';
 import { describeSandboxMachine, makeShareDirectory } from './machine.ts';
@@ -20,6 +24,8 @@ interface StartRequest {
   readonly imagePath?: string | undefined;
   /** Another image may take its place later. */
   readonly exchangeable?: boolean;
+  /** See CloneRequest. */
+  readonly isStem?: boolean;
   readonly signal?: AbortSignal;
   /** See AgentClientOptions. */
   readonly onSessionRestarted?: () => void;
@@ -35,7 +41,7 @@ export async function cloneSandboxMachine(
 ): Promise<SandboxMachine> {
   const { driver, template, id, directory, signal, onSessionRestarted, trace } = request;
   const { size, snapshot, nonce } = template;
-  const { imagePath, exchangeable = false } = request;
+  const { imagePath, exchangeable = false, isStem = false } = request;
   const shareDirectory = await makeShareDirectory(directory);
   const hostSide = { shareDirectory, imagePath, exchangeable };
   const machine = await driver.clone({
@@ -43,11 +49,39 @@ export async function cloneSandboxMachine(
     directory,
     snapshot,
     config: describeSandboxMachine(size, snapshot.config.boot, hostSide),
+    isStem,
     ...(signal && { signal }),
     trace,
   });
   return await connectAgent(machine, {
     knownNonce: nonce,
+    ...(onSessionRestarted && { onSessionRestarted }),
+  });
+}
+
+/** A machine at rest, paused, of which others are forked. */
+export interface Stem {
+  readonly template: Template;
+  readonly record: VirtualMachineRecord;
+  /** Of the offer that the agent of every fork makes. */
+  readonly nonce: Uint8Array;
+}
+
+/** Starts a sandbox's machine as a fork of a stem; requests may be sent to the agent at once, as to a clone's. */
+export async function forkSandboxMachine(
+  request: StartRequest & { readonly stem: Stem },
+): Promise<SandboxMachine> {
+  const { driver, stem, id, directory, imagePath, signal, onSessionRestarted, trace } = request;
+  const { size, snapshot } = stem.template;
+  const shareDirectory = await makeShareDirectory(directory);
+  const machine = await driver.fork({
+    ...{ id, directory, stem: stem.record },
+    config: describeSandboxMachine(size, snapshot.config.boot, { shareDirectory, imagePath }),
+    ...(signal && { signal }),
+    trace,
+  });
+  return await connectAgent(machine, {
+    knownNonce: stem.nonce,
     ...(onSessionRestarted && { onSessionRestarted }),
   });
 }

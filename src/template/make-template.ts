@@ -1,21 +1,15 @@
-import { watch } from 'node:fs';
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { type FileHandle, mkdir, rm } from 'node:fs/promises';
 import { AgentClient } from '../agent/agent-client.ts';
-import { CONSOLE_LOG, type HypervisorDriver, type VirtualMachine } from '../hypervisor/driver.ts';
+import type { HypervisorDriver, VirtualMachine } from '../hypervisor/driver.ts';
 import type { MachineConfig } from '../machine/machine-config.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { explainBootFailure } from './boot-failure.ts';
+import { comeToRest } from './come-to-rest.ts';
 import type { Guest } from './guest.ts';
 import { describeSandboxMachine, makeShareDirectory } from './machine.ts';
 import type { SizeClass } from './size-class.ts';
-import { describeSpareContainer } from './spare-container.ts';
 
-/** What the agent prints when nobody is connected and it rests (docs/protocol.md). */
-const WAITING_LINE = 'wardian-agent: waiting';
-/** The agent notices a hang-up within milliseconds; a busy host may need longer to let it. */
-const WAITING_TIMEOUT_MS = 30_000;
 /** Without hardware virtualisation and with a distribution's kernel a boot takes 3 s on a quiet machine. */
 const BOOT_TIMEOUT_MS = 120_000;
 
@@ -65,21 +59,15 @@ export async function makeTemplate(request: MakeRequest): Promise<MadeTemplate> 
   }
 }
 
-/** Talks to the agent until it has freed what it can and waits for a host that knows its nonce. */
+/** Talks to the agent until it waits for a host that knows its nonce. */
 async function bringToRest(machine: VirtualMachine, signal: AbortSignal): Promise<Uint8Array> {
-  const consolePath = path.join(machine.record.directory, CONSOLE_LOG);
   const talk = async (): Promise<Uint8Array> => {
     const agent = AgentClient.start(await machine.openAgentChannel(), {
       offerTimeoutMs: BOOT_TIMEOUT_MS,
     });
     try {
       await agent.ping({ timeoutMs: BOOT_TIMEOUT_MS, signal });
-      const nonce = await agent.prepareSnapshot({ spare: describeSpareContainer() }, { signal });
-      // It says that it waits once we have hung up; what it said before then does not count.
-      const { size } = await stat(consolePath);
-      agent.close();
-      await waitForLine(consolePath, size, signal);
-      return nonce;
+      return await comeToRest(agent, machine, signal);
     } finally {
       agent.close();
     }
@@ -88,60 +76,4 @@ async function bringToRest(machine: VirtualMachine, signal: AbortSignal): Promis
     throw new WardianError('TEMPLATE_FAILED', `the guest ended while it booted: ${reason}`);
   });
   return await Promise.race([talk(), death]);
-}
-
-/** Resolves when the agent's line stands in the log beyond `offset`. */
-async function waitForLine(logPath: string, offset: number, signal: AbortSignal): Promise<void> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(WAITING_TIMEOUT_MS)]);
-  const changes = watchFile(logPath, deadline);
-  try {
-    while (!(await hasLine(logPath, offset))) await changes.next();
-  } catch (error) {
-    if (!deadline.aborted) throw error;
-    if (signal.aborted) throw new WardianError('CANCELLED', 'making a template was cancelled');
-    throw new WardianError('AGENT_TIMEOUT', 'the guest agent did not come to rest', {
-      cause: error,
-    });
-  } finally {
-    changes.close();
-  }
-}
-
-/** Changes of a file that are not lost between two waits. */
-function watchFile(filePath: string, signal: AbortSignal) {
-  let hasChanged = false;
-  let wake = (): void => {};
-  const note = (): void => {
-    hasChanged = true;
-    wake();
-  };
-  const watcher = watch(filePath, note);
-  signal.addEventListener('abort', note);
-  return {
-    next: async (): Promise<void> => {
-      if (!hasChanged) await new Promise<void>((resolve) => (wake = resolve));
-      signal.throwIfAborted();
-      hasChanged = false;
-    },
-    close: (): void => {
-      signal.removeEventListener('abort', note);
-      watcher.close();
-    },
-  };
-}
-
-async function hasLine(logPath: string, offset: number): Promise<boolean> {
-  const handle = await open(logPath, 'r');
-  try {
-    const { size } = await handle.stat();
-    const { buffer } = await handle.read(
-      Buffer.alloc(Math.max(size - offset, 1)),
-      0,
-      undefined,
-      offset,
-    );
-    return buffer.toString('latin1').includes(WAITING_LINE);
-  } finally {
-    await handle.close();
-  }
 }

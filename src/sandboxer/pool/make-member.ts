@@ -12,8 +12,8 @@ import { warmUp } from '../../template/warm-up.ts';
 import { Cleanup } from '../../util/cleanup.ts';
 import { WardianError } from '../../util/errors.ts';
 
-/** Without hardware virtualisation, and on a busy host, a throw-away container takes a second. */
-const WARM_UP_TIMEOUT_MS = 30_000;
+/** For warming up. Without hardware virtualisation, and on a busy host, a throw-away container takes a second. */
+export const WARM_UP_TIMEOUT_MS = 30_000;
 /** Taken for a member whose memory cannot be read: more than any has with the guests that there are. */
 export const ASSUMED_BYTES = 96 * 2 ** 20;
 
@@ -30,6 +30,8 @@ export interface PoolMember extends WarmMachine {
   readonly id: string;
   readonly source: WarmSource;
   readonly bytes: number;
+  /** It is forked, not given away: one is enough for any number of starts. */
+  readonly isStem: boolean;
   /** Settles when it can no longer be given away, with the reason. Never rejects. */
   readonly lost: Promise<string>;
 }
@@ -62,9 +64,13 @@ export async function makeMember(request: MemberRequest): Promise<PoolMember> {
     await machine.pause();
     const bytes = (await readPrivateMemory(machine.record.pid)) ?? ASSUMED_BYTES;
     return {
-      ...{ id, source: { driver, template }, machine, agent, bytes, listen },
+      ...{ id, source: { driver, template }, bytes, isStem: false },
       lost: watch(machine, agent),
-      wake: (image) => wake(machine, image),
+      start: async ({ imagePath: image, onSessionRestarted: listener }) => {
+        await wake(machine, image);
+        listen(listener);
+        return { machine, agent };
+      },
       discard: async () => {
         agent.close();
         await machine.kill();
@@ -92,7 +98,7 @@ async function bringToRest(
   await Promise.race([rested, mute, late]).finally(() => timer.abort());
 }
 
-async function orDied<T>(machine: VirtualMachine, work: Promise<T>): Promise<T> {
+export async function orDied<T>(machine: VirtualMachine, work: Promise<T>): Promise<T> {
   const died = machine.exited.then(({ reason }) => {
     throw new WardianError('SANDBOX_DIED', `the virtual machine ended: ${reason}`);
   });

@@ -38,6 +38,17 @@ test('members are made one by one until there are enough', () => {
   assert.deepEqual(plan({ members }), { drop: [], make: undefined });
 });
 
+test('of a kind that is forked there is one', () => {
+  const forked = new Set(['small']);
+  assert.equal(plan({ forked }).make, 'small');
+  const members = [member('a', 'small')];
+  assert.deepEqual(plan({ forked, members }), { drop: [], make: undefined });
+  assert.equal(
+    plan({ forked, members, limits: { size: 0, memoryBytes: 400 * MIB } }).make,
+    undefined,
+  );
+});
+
 test('what was asked for last is made first', () => {
   assert.equal(plan({ recent: ['large', 'small'] }).make, 'large');
   const members = [member('a', 'large'), member('b', 'large')];

@@ -18,6 +18,8 @@ export interface PoolSituation {
   readonly limits: PoolLimits;
   /** Kinds that were asked for, latest first. */
   readonly recent: readonly string[];
+  /** Kinds whose members are forked: one is enough. */
+  readonly forked?: ReadonlySet<string>;
   readonly members: readonly PoolMemberFacts[];
   /** What one more member will probably take. */
   readonly expectedBytes: number;
@@ -47,7 +49,7 @@ export const MAX_LOAD_PER_CPU = 16;
  * is left of other kinds makes room. One member is made at a time.
  */
 export function planPool(situation: PoolSituation): PoolPlan {
-  const { limits, recent, members, expectedBytes } = situation;
+  const { limits, recent, forked, members, expectedBytes } = situation;
   if (situation.availableBytes < SCARCE_BYTES) {
     return { drop: members.map(({ id }) => id), make: undefined };
   }
@@ -57,7 +59,8 @@ export function planPool(situation: PoolSituation): PoolPlan {
   let make: string | undefined;
   for (const key of recent) {
     const waiting = members.filter((member) => member.key === key);
-    for (let place = 0; place < limits.size; place += 1) {
+    const places = forked?.has(key) ? Math.min(1, limits.size) : limits.size;
+    for (let place = 0; place < places; place += 1) {
       const member = waiting[place];
       const bytes = member?.bytes ?? expectedBytes;
       const isWanted = member !== undefined || (canMake && make === undefined);

@@ -5,6 +5,7 @@ import type { WarmMachine, WarmMachines, WarmSource } from '../../sandbox/warm-m
 import { toWardianError } from '../../util/errors.ts';
 import type { PoolInfo } from '../api.ts';
 import { ASSUMED_BYTES, makeMember, type PoolMember } from './make-member.ts';
+import { makeStem } from './make-stem.ts';
 import { type PoolLimits, planPool } from './pool-policy.ts';
 
 export interface PoolOptions extends PoolLimits {
@@ -31,7 +32,10 @@ export function getPoolDirectory(runtimeDirectory: string): string {
   return path.join(runtimeDirectory, 'pool');
 }
 
-/** Machines that have run a throw-away container and wait to be given away; made in the background, one at a time. */
+/**
+ * Machines that have run a throw-away container and wait to be given away, or to be forked where the driver can; made in
+ * the background, one at a time.
+ */
 export class WarmPool implements WarmMachines {
   readonly #options: PoolOptions;
   readonly #members = new Set<PoolMember>();
@@ -63,7 +67,7 @@ export class WarmPool implements WarmMachines {
     const others = this.#recent.filter(({ template }) => template.key !== key);
     this.#recent = [source, ...others].slice(0, MAX_KINDS);
     const found = [...this.#members].find((member) => member.source.template.key === key);
-    if (found !== undefined) this.#members.delete(found);
+    if (found !== undefined && !found.isStem) this.#members.delete(found);
     this.#wasTaken = true;
     this.#schedule(this.#options.refillDelayMs);
     return found;
@@ -140,12 +144,14 @@ export class WarmPool implements WarmMachines {
 
   async #plan() {
     const { size, memoryBytes } = this.#options;
+    const forked = this.#recent.filter(({ driver }) => driver.capabilities.forking);
     const members = [...this.#members].map(({ id, source, bytes }) => {
       return { id, key: source.template.key, bytes };
     });
     return planPool({
       limits: { size, memoryBytes },
       recent: this.#recent.map(({ template }) => template.key),
+      forked: new Set(forked.map(({ template }) => template.key)),
       members,
       expectedBytes: Math.max(0, ...members.map(({ bytes }) => bytes)) || ASSUMED_BYTES,
       availableBytes: await readAvailableMemory(),
@@ -161,7 +167,8 @@ export class WarmPool implements WarmMachines {
     this.#making = making;
     try {
       const imagePath = await prepareImage();
-      const member = await makeMember({ ...source, directory, imagePath, signal: making.signal });
+      const make = source.driver.capabilities.forking ? makeStem : makeMember;
+      const member = await make({ ...source, directory, imagePath, signal: making.signal });
       if (making.signal.aborted) return await member.discard();
       this.#members.add(member);
       void member.lost.then((reason) => this.#onLost(member, reason));

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { readPrivateMemory } from '../../host/memory-use.ts';
+import type { WarmStart } from '../../sandbox/warm-machines.ts';
+import {
+  cloneSandboxMachine,
+  forkSandboxMachine,
+  type SandboxMachine,
+  type Stem,
+} from '../../template/clone.ts';
+import { comeToRest } from '../../template/come-to-rest.ts';
+import { warmUp } from '../../template/warm-up.ts';
+import { Cleanup } from '../../util/cleanup.ts';
+import {
+  ASSUMED_BYTES,
+  type MemberRequest,
+  orDied,
+  type PoolMember,
+  WARM_UP_TIMEOUT_MS,
+} from './make-member.ts';
+
+/** Clones a machine, lets it run a throw-away container, and leaves it paused and anonymous, to be forked. */
+export async function makeStem(request: MemberRequest): Promise<PoolMember> {
+  const { driver, template, imagePath } = request;
+  const cleanup = new Cleanup();
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(WARM_UP_TIMEOUT_MS)]);
+  try {
+    const id = randomBytes(8).toString('hex');
+    const directory = path.join(request.directory, id);
+    await mkdir(request.directory, { recursive: true, mode: 0o711 });
+    await mkdir(directory, { mode: 0o711 });
+    const removeFolder = (): Promise<void> => rm(directory, { recursive: true, force: true });
+    cleanup.defer('folder of a stem', removeFolder);
+    const { machine, agent } = await cloneSandboxMachine({
+      ...{ driver, template, id, directory, imagePath, isStem: true, signal },
+    });
+    cleanup.defer('machine of a stem', () => machine.kill());
+    cleanup.defer('channel to a stem', () => agent.close());
+    const warmedUp = warmUp(agent, signal).then(() => comeToRest(agent, machine, signal));
+    const nonce = await orDied(machine, warmedUp);
+    await machine.pause();
+    const stem = { template, record: machine.record, nonce };
+    return {
+      ...{ id, source: { driver, template }, isStem: true },
+      bytes: (await readPrivateMemory(machine.record.pid)) ?? ASSUMED_BYTES,
+      lost: machine.exited.then(({ reason }) => reason),
+      start: (start) => fork(request, stem, start),
+      discard: async () => {
+        await machine.kill();
+        await removeFolder();
+      },
+    };
+  } catch (error) {
+    throw await cleanup.fail(error);
+  }
+}
+
+async function fork(
+  { driver }: MemberRequest,
+  stem: Stem,
+  start: WarmStart,
+): Promise<SandboxMachine> {
+  const cleanup = new Cleanup();
+  try {
+    await mkdir(start.directory, { mode: 0o711 });
+    cleanup.defer('folder of a fork', () => rm(start.directory, { recursive: true, force: true }));
+    return await forkSandboxMachine({ driver, stem, ...start });
+  } catch (error) {
+    throw await cleanup.fail(error);
+  }
+}
