@@ -19,6 +19,7 @@ async function main(): Promise<void> {
       log: (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`),
     });
     if (served === undefined) return; // another one was quicker
+    process.once('SIGTERM', () => served.leave());
     sayReady({ ready: true });
     await served.left;
   } catch (error) {

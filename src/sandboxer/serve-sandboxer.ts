@@ -24,6 +24,8 @@ export interface ServeOptions extends ServiceOptions {
 export interface ServedSandboxer {
   /** Fulfilled when it has left: idle, or asked to. */
   readonly left: Promise<void>;
+  /** Asks it to leave: containers go on, and the next sandboxer adopts them. */
+  leave(): void;
 }
 
 /** Another sandboxer that is just leaving holds the lock for no longer than this. */
@@ -88,14 +90,14 @@ async function serve(
     leave: () => setImmediate(leave),
   });
   const connections = await listen(directories.runtime, handlers, cleanup);
-  const isBusy = (): boolean => connections.size > 0 || sandboxer.registry.isBusy;
+  const isBusy = (): boolean => connections.wereUsed() || sandboxer.registry.isBusy;
   const left = Promise.race([
     asked,
     waitUntilIdle(isBusy, configuration.values.idleTimeoutMs),
   ]).then(async () => {
     for (const failure of await cleanup.run()) log(`while leaving: ${failure}`);
   });
-  return { left };
+  return { left, leave: () => leave() };
 }
 
 /** Of the machines that run for a container: those that came from the pool stay in its folder. */
@@ -115,14 +117,21 @@ async function takeLock(runtimeDirectory: string) {
   }
 }
 
-/** Serves whoever connects; gives the connections that are open. */
+interface Connections {
+  /** Whether any is open, or was since this was asked before. */
+  wereUsed(): boolean;
+}
+
+/** Serves whoever connects. */
 async function listen(
   runtimeDirectory: string,
   handlers: ServerHandlers,
   cleanup: Cleanup,
-): Promise<ReadonlySet<Socket>> {
+): Promise<Connections> {
   const connections = new Set<Socket>();
+  let isNew = false;
   const server = createServer((socket) => {
+    isNew = true;
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     serveConnection(socket, handlers);
@@ -139,7 +148,12 @@ async function listen(
     server.once('error', reject).listen(socketPath, resolve);
   });
   await chmod(socketPath, 0o600);
-  return connections;
+  const wereUsed = (): boolean => {
+    const were = isNew || connections.size > 0;
+    isNew = false;
+    return were;
+  };
+  return { wereUsed };
 }
 
 /** Fulfilled when nothing has happened for `idleMs`. Looks a few times in that span rather than at every event. */

@@ -30,6 +30,7 @@ const CLI = path.join(ROOT, 'dist/wardian.cjs');
 /** Long enough for a template to be made on a busy machine. */
 const DEFAULT_TIMEOUT_MS = 120_000;
 const IDLE_TIMEOUT_MS = '20000';
+const LEAVE_TIMEOUT_MS = 10_000;
 
 /**
  * A user of Wardian with folders of its own: containers, images, sandboxer. The cache (kernel, templates) is the machine's.
@@ -148,14 +149,19 @@ async function collectResult(child: ChildProcess): Promise<CommandResult> {
   };
 }
 
+/** Asks it to leave, as a system that is shut down does; one that does not is killed. */
 async function endProcess(pid: number): Promise<void> {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    return; // ESRCH: it has left meanwhile
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      return; // ESRCH: it has left meanwhile
+    }
+    for (const deadline = Date.now() + LEAVE_TIMEOUT_MS; Date.now() < deadline; ) {
+      if (readCommandLine(String(pid)) === '') return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
-  while (readCommandLine(String(pid)) !== '')
-    await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function listDirectory(directory: string): string[] {
