@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { SandboxerClient } from '../../sandboxer/client.ts';
 import { GuestPairs } from '../../template/guest-pairs.ts';
 import { TemplateCatalog } from '../../template/template-catalog.ts';
 import { parseCpus, parseSize } from '../arguments/values.ts';
@@ -92,11 +93,22 @@ const prune = defineCommand(
   async ({ flags }, context) => {
     const catalog = await openCatalog(context);
     const keys = await catalog.prune({ all: flags.all });
+    await drainPool(context);
     if (flags.json) await writeJson(context.stdout, keys);
     else await writeText(context.stdout, keys.map((key) => `${key}\n`).join(''));
     return 0;
   },
 );
+
+/** Machines that wait were cloned from a template, too. A sandboxer that does not run has none. */
+async function drainPool(context: CommandContext): Promise<void> {
+  const client = await SandboxerClient.connectIfRunning(context);
+  try {
+    await client?.call('drainPool', {});
+  } finally {
+    client?.close();
+  }
+}
 
 /** The cache of templates needs no sandboxer to be looked at; one is outdated that no pair of kernel and VMM has. */
 async function openCatalog({
