@@ -84,8 +84,9 @@ export class ContainerLog {
     const file = await open(path, 'a+', 0o600);
     try {
       const positions = { stdout: 0, stderr: 0 };
-      const size = await findEnd(file, positions);
-      if (size < (await file.stat()).size) await file.truncate(size);
+      const { size: sizeBytes } = await file.stat();
+      const size = sizeBytes === 0 ? 0 : await findEnd(file, positions);
+      if (size < sizeBytes) await file.truncate(size);
       return new ContainerLog(file, size, positions);
     } catch (error) {
       await file.close();

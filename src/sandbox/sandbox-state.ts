@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { VirtualMachineRecord } from '../hypervisor/driver.ts';
 import { nameFullDisk, WardianError } from '../util/errors.ts';
@@ -80,14 +81,15 @@ export function sandboxDirectory(runtimeDirectory: string, id: string): string {
 
 /**
  * Writes the state so that a reader sees the old or the new one whole. Not synced to the disk: after a power
- * failure the virtual machine is gone as well, and a damaged state is cleared away.
+ * failure the virtual machine is gone as well, and a damaged state is cleared away. Some kilobytes without waiting for
+ * a disk are written sooner than one of Node's threads can be asked to.
  */
 export async function writeSandboxState(directory: string, state: SandboxState): Promise<void> {
   const file = path.join(directory, STATE_FILE);
   const temporary = `${file}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, JSON.stringify(state), { mode: 0o600 });
-    await rename(temporary, file);
+    writeFileSync(temporary, JSON.stringify(state), { mode: 0o600 });
+    renameSync(temporary, file);
   } catch (error) {
     throw nameFullDisk(error, directory);
   }

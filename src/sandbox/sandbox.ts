@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
 import type { AgentClient } from '../agent/agent-client.ts';
+import { removeTree } from '../host/remove-tree.ts';
 import type { VirtualMachine, VirtualMachineExit } from '../hypervisor/driver.ts';
 import type { GuestProcess } from '../oci/guest-operations.ts';
 import { Cleanup } from '../util/cleanup.ts';
@@ -250,24 +250,23 @@ export class Sandbox {
     for (const io of this.#execs.values()) io.end(report);
     this.state.execs = [];
     // Written down before the machine goes, which alone knows the exit code if we are killed in between.
-    const logFailure = await this.log?.close().catch((error: Error) => error.message);
+    await this.log?.flush();
     await this.#save().catch(() => {}); // a full disk: the exit code then is with us alone
     this.trace?.mark('sandboxer', 'exit code written');
     const failures = await this.#dismantle();
     this.trace?.mark('VMM', 'machine gone, with its folder');
-    this.state.error ||= [...(logFailure === undefined ? [] : [logFailure]), ...failures].join(
-      '; ',
-    );
+    this.state.error ||= failures.join('; ');
     return report;
   }
 
-  /** Ends the machine and removes its folder; returns a sentence for each that failed. */
-  #dismantle(): Promise<string[]> {
-    const cleanup = new Cleanup();
-    const folder = this.#machine.record.directory;
-    cleanup.defer('machine folder', () => rm(folder, { recursive: true, force: true }));
-    cleanup.defer('virtual machine', () => this.#machine.kill());
-    return cleanup.run();
+  /** Ends the machine and, while it dies, removes its folder; returns a sentence for each that failed. */
+  async #dismantle(): Promise<string[]> {
+    const machine = new Cleanup();
+    machine.defer('virtual machine', () => this.#machine.kill());
+    const files = new Cleanup();
+    files.defer('machine folder', () => removeTree(this.#machine.record.directory));
+    files.defer('container log', () => this.log?.close());
+    return (await Promise.all([machine.run(), files.run()])).flat();
   }
 
   /** An owner that has not attached yet (its sandboxer died) still wants the exit code. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { StartResponse } from '../agent/generated/agent_pb.ts';
+import { removeTree } from '../host/remove-tree.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
 import { Cleanup } from '../util/cleanup.ts';
@@ -40,7 +42,9 @@ export async function startSandbox(
   const { trace } = options;
   const cleanup = new Cleanup();
   try {
-    const directory = await makeDirectory(services, plan, cleanup);
+    const directory = makeDirectory(services, plan, cleanup);
+    const opening = openLog(plan, cleanup);
+    cleanup.defer('log that is being opened', () => opening.then(doNothing, doNothing));
     let sandbox: Sandbox | undefined;
     const started = await startMachine(services, plan, {
       ...options,
@@ -49,12 +53,12 @@ export async function startSandbox(
     });
     const { machine, agent, pair } = started;
     const machineFolder = machine.record.directory;
-    cleanup.defer('machine folder', () => rm(machineFolder, { recursive: true, force: true }));
+    cleanup.defer('machine folder', () => removeTree(machineFolder));
     cleanup.defer('virtual machine', () => machine.kill());
     const state = describeState(plan, started);
     const saved = writeSandboxState(directory, { ...state, status: 'created' });
     saved.catch(() => {}); // awaited below, after what may fail before it
-    const log = await openLog(plan, cleanup);
+    const log = await opening;
     const io = new ProcessIo({ containerId: plan.id, execId: '' }, STREAM_START);
     connectOutput(io, log, plan.owned);
     try {
@@ -74,15 +78,11 @@ export async function startSandbox(
   }
 }
 
-async function makeDirectory(
-  services: SandboxServices,
-  plan: ContainerPlan,
-  cleanup: Cleanup,
-): Promise<string> {
+function makeDirectory(services: SandboxServices, plan: ContainerPlan, cleanup: Cleanup): string {
   const directory = sandboxDirectory(services.runtimeDirectory, plan.id);
-  await mkdir(path.dirname(directory), { recursive: true, mode: 0o711 });
-  await mkdir(directory, { mode: 0o711 });
-  cleanup.defer('sandbox folder', () => rm(directory, { recursive: true, force: true }));
+  mkdirSync(path.dirname(directory), { recursive: true, mode: 0o711 });
+  mkdirSync(directory, { mode: 0o711 });
+  cleanup.defer('sandbox folder', () => removeTree(directory));
   return directory;
 }
 
@@ -151,6 +151,8 @@ interface ContainerStart {
   readonly io: ProcessIo;
   readonly trace: Trace | undefined;
 }
+
+function doNothing(): void {}
 
 /** Starts the container unless its machine ends first. */
 async function startContainer(start: ContainerStart): Promise<void> {

@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkHostMemory } from '../host/host-memory.ts';
+import { removeFile, removeTree } from '../host/remove-tree.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { OWNER_GRACE_MS, type Sandbox } from '../sandbox/sandbox.ts';
 import type { SandboxServices } from '../sandbox/start-machine.ts';
@@ -204,8 +205,8 @@ export class Sandboxer {
   }
 
   async deleteEntry(entry: ContainerEntry): Promise<void> {
-    await rm(entry.directory, { recursive: true, force: true });
-    await rm(this.getLogPath(entry.state.id), { force: true });
+    await removeTree(entry.directory);
+    removeFile(this.getLogPath(entry.state.id));
     this.registry.delete(entry);
   }
 

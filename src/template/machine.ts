@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BootSource, Device, MachineConfig } from '../machine/machine-config.ts';
 import type { SizeClass } from './size-class.ts';
@@ -54,6 +54,6 @@ function describeDevice(
 /** Makes the folder that a machine shares with its guest; the VMM's own user must be able to read it. */
 export async function makeShareDirectory(machineDirectory: string): Promise<string> {
   const shareDirectory = join(machineDirectory, 'share');
-  await mkdir(shareDirectory, { mode: 0o755 });
+  mkdirSync(shareDirectory, { mode: 0o755 });
   return shareDirectory;
 }

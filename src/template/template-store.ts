@@ -173,11 +173,11 @@ export class TemplateStore {
 
 async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work;
-  const cancelled = new WardianError('CANCELLED', 'waiting for a template was cancelled');
-  if (signal.aborted) throw cancelled;
+  const cancelled = () => new WardianError('CANCELLED', 'waiting for a template was cancelled');
+  if (signal.aborted) throw cancelled();
   let stop = (): void => {};
   const cancellation = new Promise<never>((_, reject) => {
-    const abort = (): void => reject(cancelled);
+    const abort = (): void => reject(cancelled());
     signal.addEventListener('abort', abort, { once: true });
     stop = () => signal.removeEventListener('abort', abort);
   });
