@@ -52,7 +52,7 @@ test('a fork has its sockets at the numbers of its stem, a user of its own, and 
   const argv = buildForkArguments({ ...fork, confinement: { user, visiblePaths: ['/usr'] } });
   assert.deepEqual(argv, [
     'fork',
-    ...['--control', '/run/pool/s/stem.sock', '--title', '/run/m'],
+    ...['--control', '/run/pool/s/stem.sock', '--title', '/run/m/'],
     ...['--socket', '10=/run/m/qmp.sock', '--socket', '11=/run/m/agent.sock'],
     ...['--keep', '7', '--keep', '8', '--keep', '9'],
     ...['--isolate', '--user', '70', '--group', '71'],

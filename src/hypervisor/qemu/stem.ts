@@ -48,7 +48,8 @@ export function buildForkArguments({ directory, stemDirectory, confinement }: Qe
   const user = confinement?.user;
   return [
     'fork',
-    ...['--control', path.join(stemDirectory, STEM_SOCKET), '--title', directory],
+    // Who looks for a machine's processes looks for its folder, and would find the stem's in a fork.
+    ...['--control', path.join(stemDirectory, STEM_SOCKET), '--title', `${directory}/`],
     ...['--socket', `${INHERITED_FD.qmp}=${path.join(directory, QMP_SOCKET)}`],
     ...['--socket', `${INHERITED_FD.agent}=${path.join(directory, AGENT_SOCKET)}`],
     ...STEM_FDS.flatMap((fd) => ['--keep', String(fd)]),
