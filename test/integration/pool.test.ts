@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { findDirectories } from '../../src/host/directories.ts';
 import { makeLayer, makeLayout, makeTar, writeFolder } from '../support/oci-layout.ts';
 import { TestHost } from '../support/test-host.ts';
+import { UnprivilegedUser } from '../support/unprivileged-user.ts';
 
 /** A member takes a second on a quiet machine. */
 const FILL_TIMEOUT_MS = 90_000;
@@ -177,6 +178,25 @@ describe('a pool', () => {
     assert.equal(host.getSandboxerPid(), undefined);
     assert.deepEqual(getPoolVmms(host), []);
     assert.deepEqual(readdirSync(poolFolder(host)), []);
+  });
+});
+
+describe('the pool of a user who is not root', () => {
+  let user: UnprivilegedUser;
+  before(() => {
+    user = new UnprivilegedUser();
+    Object.assign(user.host.environment, { WARDIAN_GUEST: 'distro', WARDIAN_POOL_SIZE: '1' });
+  });
+  after(() => user.close());
+
+  it('serves its containers, too', async () => {
+    const { host } = user;
+    const { memoryBytes } = await fill(host);
+    assert.ok(memoryBytes > 2 ** 20);
+    const { id, isFromPool } = await startSleeper(host);
+    assert.ok(isFromPool);
+    assert.equal(await host.succeed(['exec', id, 'echo', 'served']), 'served\n');
+    await host.succeed(['rm', '-f', '-t', '0', id]);
   });
 });
 
