@@ -36,6 +36,8 @@ export function buildDensityOption(density: DensityResult, subtitle: string): EC
     },
     yAxis: {
       type: 'log',
+      min: 0.2,
+      max: 400,
       name: 'MiB each, logarithmic',
       nameLocation: 'end',
       nameGap: 14,
@@ -77,7 +79,10 @@ function describeOurs({ workload, merging, steps }: Series, { counts, withBudget
   const points = steps.map((step) => ({ count: step.count, bytes: computePerContainer(step) }));
   const name = `Wardian, ${workload}${merging ? ', merging on' : ''}`;
   return {
-    ...describeLine(name, points, counts),
+    ...describeLine(name, points, {
+      counts,
+      labelColor: isFirst ? THEME.ours : THEME.second,
+    }),
     symbol: isFirst ? 'circle' : 'diamond',
     symbolSize: isFirst ? 8 : 10,
     lineStyle: { color, width: 2.5, type: merging ? 'dashed' : 'solid' },
@@ -89,7 +94,7 @@ function describeOurs({ workload, merging, steps }: Series, { counts, withBudget
 function describePeer({ name, points }: PeerDensity, counts: readonly number[]): LineSeriesOption {
   const own = points.map(({ count, perContainerBytes }) => ({ count, bytes: perContainerBytes }));
   return {
-    ...describeLine(shortenPeer(name), own, counts),
+    ...describeLine(shortenPeer(name), own, { counts, labelColor: THEME.faint }),
     symbol: 'circle',
     symbolSize: 7,
     lineStyle: { color: THEME.peers, width: 1.5 },
@@ -110,7 +115,12 @@ interface Point {
   readonly bytes: number;
 }
 
-function describeLine(name: string, points: readonly Point[], counts: readonly number[]) {
+interface LineOptions {
+  readonly counts: readonly number[];
+  readonly labelColor: string;
+}
+
+function describeLine(name: string, points: readonly Point[], { counts, labelColor }: LineOptions) {
   const last = points.at(-1);
   const label = last === undefined ? name : `${name}: ${formatMebibytes(last.bytes)}`;
   return {
@@ -120,11 +130,9 @@ function describeLine(name: string, points: readonly Point[], counts: readonly n
     endLabel: {
       show: true,
       formatter: () => label,
-      color: THEME.text,
+      color: labelColor,
       fontSize: 12.5,
-      distance: 8,
-      backgroundColor: THEME.paper,
-      padding: [1, 3],
+      distance: 10,
     },
     labelLayout: { moveOverlap: 'shiftY' as const },
   };

@@ -8,7 +8,7 @@ import { Fleet } from './fleet.ts';
 import { type Merging, openMerging } from './merging.ts';
 import { measurePeerDensity, type PeerDensity } from './peers.ts';
 import { measureStartRates, type StartRate } from './start-rate.ts';
-import { findExcesses, type IdleLoad, type Step, summarizeStep } from './step.ts';
+import { countLiving, findExcesses, type IdleLoad, type Step, summarizeStep } from './step.ts';
 import { listWorkloads, type PreparedWorkload } from './workloads.ts';
 
 /** One workload with merging off or on, at growing numbers of containers. */
@@ -125,7 +125,7 @@ class Pass {
 
   async #measureStep(fleet: Fleet, count: number, isLast: boolean): Promise<Step> {
     const { workload, merging, isMerging, signal } = this.#options;
-    await fleet.grow(Math.max(count, 2), workload, signal);
+    await fleet.grow(countLiving({ count }), workload, signal);
     await delay(QUIET_MS, undefined, { signal });
     if (isMerging) await merging.settle(signal);
     const population = fleet.listPopulation();

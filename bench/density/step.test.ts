@@ -46,7 +46,7 @@ test('helpers and merged pages count, too', () => {
 });
 
 test('growth is the slope between the first and the last step', () => {
-  assert.deepEqual(computeGrowth([step(1, 11, 30), step(5, 11, 34), step(11, 12, 50, 300)]), {
+  assert.deepEqual(computeGrowth([step(1, 11, 30), step(5, 11, 34), step(12, 12, 50, 300)]), {
     bytes: 20,
     threads: 0.1,
     descriptors: 2,
@@ -54,9 +54,9 @@ test('growth is the slope between the first and the last step', () => {
   assert.equal(computeGrowth([step(1, 11, 30)]), undefined);
 });
 
-test('two open files a container are in order, a thread is not, and three files are not', () => {
-  assert.deepEqual(findExcesses([step(1, 11, 30), step(51, 11, 130)]), []);
-  assert.match(findExcesses([step(1, 11, 30), step(51, 12, 130)])[0] ?? '', /threads grew by 1 /);
-  assert.match(findExcesses([step(1, 11, 30), step(51, 11, 180)])[0] ?? '', /files grew by 150/);
+test('two sockets and a log for a container are in order, a thread is not, nor a fourth file', () => {
+  assert.deepEqual(findExcesses([step(1, 11, 30), step(52, 11, 180)]), []);
+  assert.match(findExcesses([step(1, 11, 30), step(52, 12, 130)])[0] ?? '', /threads grew by 1 /);
+  assert.match(findExcesses([step(1, 11, 30), step(52, 11, 230)])[0] ?? '', /files grew by 200/);
   assert.deepEqual(findExcesses([step(1, 11, 30)]), []);
 });

@@ -32,9 +32,11 @@ export interface IdleLoad {
   readonly mergingPercent?: number;
 }
 
+/** With a single machine the kernel would call private what every further one shares with it. */
+const LEAST_LIVING = 2;
+
 /**
- * Costs of `count` containers, of which at least two machines lived: with a single one the kernel would call private
- * what every further one shares with it.
+ * Costs of `count` containers, from machines of which at least two lived (`countLiving`).
  */
 export function summarizeStep(count: number, census: Census, mergedBytes: number): Step {
   const { sandboxer, machines, others, templateBytes } = census;
@@ -73,8 +75,10 @@ export interface SandboxerGrowth {
 /** Undefined with fewer than two steps. */
 export function computeGrowth(steps: readonly Step[]): SandboxerGrowth | undefined {
   const [first, last] = [steps[0], steps.at(-1)];
-  if (first === undefined || last === undefined || last.count <= first.count) return undefined;
-  const containers = last.count - first.count;
+  if (first === undefined || last === undefined || last.count <= countLiving(first)) {
+    return undefined;
+  }
+  const containers = last.count - countLiving(first);
   return {
     bytes: (last.sandboxerBytes - first.sandboxerBytes) / containers,
     threads: (last.sandboxerThreads - first.sandboxerThreads) / containers,
@@ -82,8 +86,8 @@ export function computeGrowth(steps: readonly Step[]): SandboxerGrowth | undefin
   };
 }
 
-/** The agent's socket and QEMU's. */
-const MOST_DESCRIPTORS = 2;
+/** The agent's socket, QEMU's, and the container's log. */
+const MOST_DESCRIPTORS = 3;
 /** Logs and connections that come and go. */
 const DESCRIPTOR_SLACK = 4;
 
@@ -91,7 +95,7 @@ const DESCRIPTOR_SLACK = 4;
 export function findExcesses(steps: readonly Step[]): string[] {
   const [first, last] = [steps[0], steps.at(-1)];
   if (first === undefined || last === undefined || last === first) return [];
-  const containers = last.count - first.count;
+  const containers = last.count - countLiving(first);
   const threads = last.sandboxerThreads - first.sandboxerThreads;
   const descriptors = last.sandboxerDescriptors - first.sandboxerDescriptors;
   const where = `from ${first.count} to ${last.count} containers`;
@@ -105,6 +109,11 @@ export function findExcesses(steps: readonly Step[]): string[] {
         ]
       : []),
   ];
+}
+
+/** The step for one container has a second for company. */
+export function countLiving({ count }: Pick<Step, 'count'>): number {
+  return Math.max(count, LEAST_LIVING);
 }
 
 function sum(costs: readonly ProcessCost[], pick: (cost: ProcessCost) => number): number {
