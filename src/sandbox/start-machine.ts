@@ -87,17 +87,21 @@ async function takeWarmMachine(
   request: WarmStart,
 ): Promise<SandboxMachine | undefined> {
   const { signal } = request;
+  if (signal?.aborted) throw cancelled(); // before anything is taken for it
   const warm = warmMachines?.take(source);
   if (warm === undefined) return undefined;
   try {
-    signal?.throwIfAborted();
     return await warm.start(request);
   } catch (error) {
     await warm.discard().catch(() => {}); // the next sandboxer clears it away
-    if (signal?.aborted) throw new WardianError('CANCELLED', 'the start was cancelled');
+    if (signal?.aborted) throw cancelled();
     warmMachines?.report(toWardianError(error).message);
     return undefined;
   }
+}
+
+function cancelled(): WardianError {
+  return new WardianError('CANCELLED', 'the start was cancelled');
 }
 
 async function makeMachineDirectory(directory: string): Promise<void> {
