@@ -1,6 +1,7 @@
 // Filesystems, each mounted; loop devices, device mapper, terminals.
 #include "probe.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <linux/loop.h>
@@ -10,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -25,9 +25,22 @@ static int mount_at(const char *name, const char *type, const char *source, cons
     return result;
 }
 
+// Disks are probed side by side, so their names come in any order; their numbers on the bus do not.
+static void find_disk(int number, char *path, size_t size) {
+    char folder[64];
+    snprintf(folder, sizeof folder, "/sys/bus/scsi/devices/0:0:0:%d/block", number);
+    DIR *directory = opendir(folder);
+    snprintf(path, size, "/dev/no-disk-%d", number);
+    for (struct dirent *entry = NULL; directory && (entry = readdir(directory));) {
+        if (entry->d_name[0] != '.') snprintf(path, size, "/dev/%.20s", entry->d_name);
+    }
+    if (directory) closedir(directory);
+}
+
 // The test put the same file into every image.
-static void mount_image(const char *name, const char *type, const char *disk) {
-    char path[64];
+static void mount_image(const char *name, const char *type, int number) {
+    char path[64], disk[32] = "share";
+    if (number >= 0) find_disk(number, disk, sizeof disk);
     if (mount_at(name, type, disk, NULL) < 0) return;
     snprintf(path, sizeof path, "/mnt/%s/message", name);
     errno = EBADMSG;
@@ -104,15 +117,15 @@ static void check_binfmt(void) {
 
 void check_files(void) {
     check_tmpfs();
-    mount_image("ext4", "ext4", "/dev/sda");
-    mount_image("ext2", "ext2", "/dev/sdb");
-    mount_image("erofs-lz4", "erofs", "/dev/sdc");
-    mount_image("squashfs-zstd", "squashfs", "/dev/sdd");
-    mount_image("squashfs-gzip", "squashfs", "/dev/sde");
-    mount_image("squashfs-xz", "squashfs", "/dev/sdf");
-    mount_image("squashfs-lz4", "squashfs", "/dev/sdg");
+    mount_image("ext4", "ext4", 0);
+    mount_image("ext2", "ext2", 1);
+    mount_image("erofs-lz4", "erofs", 2);
+    mount_image("squashfs-zstd", "squashfs", 3);
+    mount_image("squashfs-gzip", "squashfs", 4);
+    mount_image("squashfs-xz", "squashfs", 5);
+    mount_image("squashfs-lz4", "squashfs", 6);
     check_overlay();
-    mount_image("9p", "9p", "share");
+    mount_image("9p", "9p", -1);
     check_fuse();
     check_loop();
     check_verity();
@@ -120,7 +133,6 @@ void check_files(void) {
     mount_at("mqueue", "mqueue", "none", NULL);
     mount_at("hugetlbfs", "hugetlbfs", "none", NULL);
     mount_at("devpts", "devpts", "none", "newinstance");
-    mount_at("devtmpfs", "devtmpfs", "none", NULL);
     tell("filesystems", strstr(read_file("/proc/filesystems"), "virtiofs") ? "virtiofs" : "no virtiofs");
     report("root disk", open("/dev/vda", O_RDONLY | O_CLOEXEC));
     report("random numbers of the host", open("/dev/hwrng", O_RDONLY | O_CLOEXEC));

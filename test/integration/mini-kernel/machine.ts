@@ -18,7 +18,7 @@ export const TOOLS = ['musl-gcc', 'mkfs.ext4', 'mkfs.erofs', 'mksquashfs'];
 export interface Workshop {
   readonly directory: string;
   readonly initramfs: string;
-  /** In the order of the SCSI disks: sda, sdb … */
+  /** In the order of their numbers on the SCSI bus. */
   readonly disks: readonly string[];
   /** A folder that the guest mounts by 9p. */
   readonly share: string;
@@ -63,18 +63,18 @@ export interface Answers {
 /** The longest that a boot with all checks may take on a busy machine. */
 const TIMEOUT_MS = 120_000;
 
-/** Boots the kernel by emulation, whatever it was made for, and collects what the probe says. */
+/** Boots the kernel by emulation, on a processor that needs every mitigation, whatever it was made for, and collects what the probe says. */
 export async function probeKernel(
   { initramfs, disks, share }: Workshop,
   { kernel, parameters }: { kernel: string; parameters: readonly string[] },
 ): Promise<Answers> {
   const scsiDisks = disks.flatMap((file, index) => [
     ...['-drive', `if=none,id=disk${index},format=raw,readonly=on,file=${file}`],
-    ...['-device', `scsi-hd,drive=disk${index},lun=${index}`],
+    ...['-device', `scsi-hd,drive=disk${index},scsi-id=0,lun=${index}`],
   ]);
   const console = await collectConsole([
     ...['qemu-system-x86_64', '-M', 'microvm,rtc=on,pit=on,acpi=off,auto-kernel-cmdline=on'],
-    ...['-accel', 'tcg,tb-size=64', '-cpu', 'max', '-m', '256M', '-smp', '2'],
+    ...['-accel', 'tcg,tb-size=64', '-cpu', 'max,vendor=GenuineIntel', '-m', '256M', '-smp', '2'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-global', 'virtio-mmio.force-legacy=false'],
     ...['-device', 'virtio-serial-device', '-chardev', 'null,id=agent'],

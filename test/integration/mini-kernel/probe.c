@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 void report(const char *name, long result) {
@@ -62,6 +63,7 @@ int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     report("proc", mount("proc", "/proc", "proc", 0, NULL));
     report("sysfs", mount("sysfs", "/sys", "sysfs", 0, NULL));
+    report("devtmpfs", mount("devtmpfs", "/dev", "devtmpfs", 0, NULL));
     struct utsname names;
     uname(&names);
     tell("release", names.release);
@@ -73,6 +75,7 @@ int main(void) {
     check_network();
     check_filters();
     tell("end", "reached");
+    tcdrain(STDOUT_FILENO); // what the serial port still holds would be lost
     reboot(RB_AUTOBOOT);
     return 0;
 }
