@@ -12,7 +12,7 @@ export function drawChart({ density, rows, machine }: Results): string {
     return drawDensity(density, `${what}\n${subtitle}`);
   }
   if (listLines(rows).length === 0) throw new Error('nothing that was measured goes into a chart');
-  return drawStarts(rows, `medians, the green stroke is our budget; ${subtitle}`);
+  return drawStarts(rows, `medians, the stroke across a bar is our budget; ${subtitle}`);
 }
 
 function describe({ cores, cpu, accelerator, qemu, loadAverage }: MachineDescription): string {

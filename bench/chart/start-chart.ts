@@ -9,7 +9,7 @@ const CHARTED = ['run', 'exec', 'library', 'library-exec', 'clone'];
 const LINE_HEIGHT = 26;
 const FRAME_HEIGHT = 130;
 const WIDTH = 900;
-const NAMES_WIDTH = 250;
+const NAMES_WIDTH = 190;
 
 /** One line of the chart: a heading without a bar, or a contestant. */
 interface Line {
@@ -58,15 +58,13 @@ export function buildStartsOption(lines: readonly Line[], subtitle: string): ECh
     yAxis: {
       type: 'category',
       inverse: true,
-      data: lines.map(({ text }) => text),
+      data: lines.map(({ kind, text }) => (kind === 'heading' ? '' : text)),
       axisTick: { show: false },
       axisLine: { show: false },
       axisLabel: {
         interval: 0,
         fontSize: 13,
-        formatter: (text, index) => (lines[index]?.kind === 'heading' ? `{heading|${text}}` : text),
         color: THEME.text,
-        rich: { heading: { fontWeight: 600, fontSize: 13, color: THEME.text, align: 'left' } },
       },
     },
     series: [buildBars(lines), buildBudgets(lines)],
@@ -77,10 +75,13 @@ function buildBars(lines: readonly Line[]): BarSeriesOption {
   return {
     type: 'bar',
     barWidth: 15,
-    data: lines.map(({ kind, median }) => ({
+    data: lines.map(({ kind, text, median }) => ({
       value: median ?? 0,
       itemStyle: { color: kind === 'ours' ? THEME.ours : THEME.peers, borderRadius: [0, 3, 3, 0] },
-      label: { show: median !== undefined },
+      label:
+        kind === 'heading'
+          ? { show: true, distance: 0, fontSize: 13, fontWeight: 'bold', formatter: () => text }
+          : { show: true },
     })),
     label: {
       position: 'right',

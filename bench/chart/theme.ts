@@ -10,7 +10,7 @@ export const THEME = {
   second: '#bc4c00',
   secondLight: '#fb8f44',
   peers: '#8c959f',
-  budget: '#1a7f37',
+  budget: '#bf3989',
 } as const;
 
 /** What takes their place in dark surroundings. */
@@ -24,5 +24,5 @@ export const DARK_PAIRS: readonly (readonly [light: string, dark: string])[] = [
   [THEME.second, '#f0883e'],
   [THEME.secondLight, '#ffb77c'],
   [THEME.peers, '#7d8590'],
-  [THEME.budget, '#3fb950'],
+  [THEME.budget, '#f778ba'],
 ];
