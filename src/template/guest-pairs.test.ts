@@ -185,7 +185,7 @@ describe('WARDIAN_GUEST', () => {
     assert.equal(parseGuestPreference('mini'), 'mini');
     assert.throws(() => parseGuestPreference('maxi'), {
       code: 'CONFIG_INVALID',
-      hint: /auto, distro, mini/,
+      hint: /"auto", "distro" or "mini"/,
     });
   });
 });

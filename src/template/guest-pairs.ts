@@ -38,7 +38,7 @@ export function parseGuestPreference(text: string | undefined): GuestPreference 
   const found = GUEST_PREFERENCES.find((preference) => preference === (text || 'auto'));
   if (found !== undefined) return found;
   throw new WardianError('CONFIG_INVALID', `WARDIAN_GUEST is ${JSON.stringify(text)}`, {
-    hint: `it may be ${GUEST_PREFERENCES.join(', ')}`,
+    hint: 'give "auto", "distro" or "mini"',
   });
 }
 
