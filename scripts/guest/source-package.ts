@@ -88,7 +88,8 @@ function findFetched(source: SourcePackage, directory: string): FetchedSource | 
   return { package: source, version, dateSeconds, file: path.join(directory, file) };
 }
 
-async function noteFacts(source: SourcePackage, directory: string): Promise<void> {
+/** Writes down what is known of a package once it is fetched: the same on every machine, whenever it is fetched. */
+export async function noteFacts(source: SourcePackage, directory: string): Promise<void> {
   const suffix = source.kind === 'archive' ? '.deb' : '.dsc';
   const file = readdirSync(directory).find((name) => name.endsWith(suffix));
   if (file === undefined) throw new Error(`apt fetched no ${source.package}*${suffix}`);
@@ -98,10 +99,30 @@ async function noteFacts(source: SourcePackage, directory: string): Promise<void
       ? await run(['dpkg-deb', '-f', whole, 'Version'])
       : readFileSync(whole, 'utf8').match(/^Version: (\S+)$/m)?.[1];
   if (version === undefined) throw new Error(`${whole} names no version`);
-  // The mirror keeps the archive's date of the file; two machines get the same.
-  const dateSeconds = Math.floor(statSync(whole).mtimeMs / 1000);
+  const dateSeconds =
+    source.kind === 'archive' ? readDebDate(whole) : await readSourceDate(directory);
   const facts: Facts = { version, dateSeconds, file };
   writeFileSync(path.join(directory, FACTS), JSON.stringify(facts));
+}
+
+/** When a package was made: deb(5) is an ar(5) archive, whose first member's date stands in decimals. */
+function readDebDate(file: string): number {
+  return requireDate(readFileSync(file).toString('latin1', 24, 36).trim(), file);
+}
+
+/** When Debian's newest change was made: the last line of the first entry of its changelog. */
+async function readSourceDate(directory: string): Promise<number> {
+  const archive = readdirSync(directory).find((name) => /\.debian\.tar\.\w+$/.test(name)) ?? '';
+  const file = path.join(directory, archive);
+  const changelog = await run(['tar', '-xOf', file, 'debian/changelog']);
+  const date = /^ -- .*> {2}(?<date>.+)$/m.exec(changelog)?.groups?.['date'] ?? '';
+  return requireDate(String(Math.floor(Date.parse(date) / 1000)), file);
+}
+
+function requireDate(text: string, file: string): number {
+  const seconds = Number(text);
+  if (Number.isSafeInteger(seconds) && seconds > 0) return seconds;
+  throw new Error(`${file} does not tell when it was made`);
 }
 
 /**
