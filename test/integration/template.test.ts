@@ -15,9 +15,9 @@ import { after, before, describe, it } from 'node:test';
 import { connectToUnknownAgent } from '../../src/agent/connect.ts';
 import { findDirectories } from '../../src/host/directories.ts';
 import type { HypervisorDriver } from '../../src/hypervisor/driver.ts';
-import { loadDriver } from '../../src/hypervisor/registry.ts';
 import { bootSandboxMachine, cloneSandboxMachine } from '../../src/template/clone.ts';
-import { type Guest, loadGuests } from '../../src/template/guest.ts';
+import { GUEST_NAMES, type Guest, type GuestName } from '../../src/template/guest.ts';
+import { GuestPairs } from '../../src/template/guest-pairs.ts';
 import { chooseSizeClass } from '../../src/template/size-class.ts';
 import { computeGeneration, type Template } from '../../src/template/template.ts';
 import { TemplateCatalog } from '../../src/template/template-catalog.ts';
@@ -29,7 +29,12 @@ const isSetUp =
   existsSync(launcherPath) && existsSync(path.join(builtCache, 'guest/manifest.json'));
 const size = chooseSizeClass({ memoryBytes: 64 * 1024 * 1024 });
 
-describe('templates and clones', { skip: isSetUp ? false : 'run scripts/setup first' }, () => {
+for (const name of GUEST_NAMES) {
+  const skip = isSetUp ? false : 'run scripts/setup first';
+  describe(`templates and clones of the ${name} guest`, { skip }, () => testTemplates(name));
+}
+
+function testTemplates(name: GuestName): void {
   let folder = '';
   let driver: HypervisorDriver;
   let guest: Guest;
@@ -42,12 +47,14 @@ describe('templates and clones', { skip: isSetUp ? false : 'run scripts/setup fi
     mkdirSync(path.join(folder, 'cache'));
     mkdirSync(path.join(folder, 'disks'));
     symlinkSync(path.join(builtCache, 'guest'), path.join(folder, 'cache/guest'));
-    ({ driver } = await loadDriver('qemu', {
-      launcherPath,
+    const pairs = await GuestPairs.open({
       cacheDirectory: path.join(folder, 'cache'),
+      runtimeDirectory: path.join(folder, 'run'),
+      launcherPath,
       diskDirectories: [path.join(folder, 'disks')],
-    }));
-    guest = (await loadGuests(path.join(folder, 'cache'))).distro;
+      preference: name,
+    });
+    ({ driver, guest } = await pairs.choose());
     store = createStore();
     template = await store.obtain(size);
   });
@@ -209,4 +216,4 @@ describe('templates and clones', { skip: isSetUp ? false : 'run scripts/setup fi
     assert.deepEqual(await catalog.prune({ all: false }), []);
     for (const one of stores) await one.close();
   });
-});
+}
