@@ -4,6 +4,7 @@ import { Cleanup } from '../src/util/cleanup.ts';
 import { measureBudgets } from './budgets/measure-budgets.ts';
 import { drawChart } from './chart/draw-chart.ts';
 import { measureDensity } from './density/measure-density.ts';
+import { rememberMerging } from './density/merging.ts';
 import { findWorkspace, runInWorkspace, type Workspace } from './isolate.ts';
 import { describeMachine } from './machine.ts';
 import { measureRows } from './measure-rows.ts';
@@ -31,7 +32,12 @@ async function main(): Promise<number> {
   const workspace = findWorkspace(process.env);
   if (workspace !== undefined) return await measureAll(options, workspace);
   if (options.installPeers) await installPeers((text) => say(`installing peers: ${text}`));
-  return await runInWorkspace([process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+  const restoreMerging = rememberMerging();
+  try {
+    return await runInWorkspace([process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+  } finally {
+    restoreMerging();
+  }
 }
 
 /** Sets everything up, measures row by row, and takes everything down again whatever happens. */

@@ -40,17 +40,26 @@ export function openMerging(cleanup: Cleanup): Merging {
       readState: () => undefined,
     };
   }
-  const settings = saveKsmSettings(ROOT);
-  cleanup.defer('settings of page merging', () => {
-    if (settings['run'] === '0') disableKsm(ROOT);
-    restoreKsmSettings(ROOT, settings);
-  });
+  cleanup.defer('settings of page merging', rememberMerging());
   return {
     obstacle,
     enable: () => enableKsm(ROOT),
     disable: () => disableKsm(ROOT),
     settle,
     readState: () => readKsm(ROOT),
+  };
+}
+
+/**
+ * Remembers how merging is set; the function puts it back. Whoever starts the bench in a workspace does that, too, since
+ * what runs in there may be killed.
+ */
+export function rememberMerging(): () => void {
+  if (findObstacle() !== undefined) return () => {};
+  const settings = saveKsmSettings(ROOT);
+  return () => {
+    if (settings['run'] === '0' && readKsm(ROOT).isOn) disableKsm(ROOT);
+    restoreKsmSettings(ROOT, settings);
   };
 }
 
