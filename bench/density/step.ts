@@ -86,8 +86,8 @@ export function computeGrowth(steps: readonly Step[]): SandboxerGrowth | undefin
   };
 }
 
-/** The agent's socket, QEMU's, and the container's log. */
-const MOST_DESCRIPTORS = 3;
+/** The agent's socket and QEMU's; a log is open only while it grows. */
+const MOST_DESCRIPTORS = 2;
 /** Logs and connections that come and go. */
 const DESCRIPTOR_SLACK = 4;
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { appendFile, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ContainerLog, type LogRecord, readLog } from './container-log.ts';
 import { OutputStream } from './output-stream.ts';
 
@@ -88,3 +90,33 @@ test('a log that can’t be written lets the container go on', async (context) =
   assert.deepEqual(acknowledged, [4]);
   assert.ok(log.failure instanceof Error);
 });
+
+test('a log that does not grow holds no descriptor, and goes on when it grows', async (context) => {
+  const logPath = await makeLogPath(context);
+  const log = await ContainerLog.open(logPath);
+  const { stream } = connect(log);
+  stream.push(0, Buffer.from('one'), false);
+  await log.flush();
+  assert.ok(isOpen(logPath));
+  await delay(1_300);
+  assert.ok(!isOpen(logPath));
+  stream.push(3, Buffer.from('two'), false);
+  await log.flush();
+  const records = await readRecords(logPath);
+  assert.deepEqual(
+    records.map(({ bytes }) => bytes.toString()),
+    ['one', 'two'],
+  );
+  await log.close();
+  assert.ok(!isOpen(logPath));
+});
+
+function isOpen(filePath: string): boolean {
+  return readdirSync('/proc/self/fd').some((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === filePath;
+    } catch {
+      return false; // that of the reading itself
+    }
+  });
+}

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { OutputSink, OutputStream } from './output-stream.ts';
 
@@ -20,6 +21,8 @@ export interface LogRecord {
 const MAX_HEADER_BYTES = 80;
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 const READ_BYTES = 256 * 1024;
+/** A log that has not grown for this long gives its descriptor back: most containers say little. */
+const IDLE_MS = 1000;
 const HEADER = /^(\d{1,16}) (stdout|stderr) (\d{1,16}) (\d{1,8})$/;
 
 interface LogHeader {
@@ -65,16 +68,19 @@ function parseHeader(buffer: Buffer): LogHeader | undefined {
 
 /** Appends to a container's log. One write is under way at a time; what comes meanwhile goes with the next. */
 export class ContainerLog {
-  readonly #file: FileHandle;
+  readonly #path: string;
+  #file: FileHandle | undefined;
+  #idle: NodeJS.Timeout | undefined;
   #size: number;
   readonly #positions: Record<LogStream, number>;
   #queue: { stream: LogStream; offset: number; bytes: Uint8Array }[] = [];
   #writing: Promise<void> | undefined;
   #failure: Error | undefined;
+  #closed = false;
   readonly #listeners = new Set<() => void>();
 
-  private constructor(file: FileHandle, size: number, positions: Record<LogStream, number>) {
-    this.#file = file;
+  private constructor(path: string, size: number, positions: Record<LogStream, number>) {
+    this.#path = path;
     this.#size = size;
     this.#positions = positions;
   }
@@ -87,10 +93,9 @@ export class ContainerLog {
       const { size: sizeBytes } = await file.stat();
       const size = sizeBytes === 0 ? 0 : await findEnd(file, positions);
       if (size < sizeBytes) await file.truncate(size);
-      return new ContainerLog(file, size, positions);
-    } catch (error) {
+      return new ContainerLog(path, size, positions);
+    } finally {
       await file.close();
-      throw error;
     }
   }
 
@@ -131,7 +136,8 @@ export class ContainerLog {
 
   async close(): Promise<void> {
     await this.flush();
-    await this.#file.close();
+    this.#closed = true;
+    await this.#closeFile();
   }
 
   #append(stream: LogStream, offset: number, bytes: Uint8Array): void {
@@ -148,11 +154,34 @@ export class ContainerLog {
         await this.#writeBatch(batch);
       } catch (error) {
         this.#failure = error as Error;
-        await this.#file.truncate(this.#size).catch(() => {}); // the reader skips a torn record anyway
+        await this.#file?.truncate(this.#size).catch(() => {}); // the reader skips a torn record anyway
       }
       for (const listener of this.#listeners) listener();
     }
     this.#writing = undefined;
+    this.#closeWhenIdle();
+  }
+
+  /** Not made anew when it is gone: whoever removed it wants it no more. */
+  async #openFile(): Promise<FileHandle> {
+    if (this.#closed) throw new Error('the log is closed');
+    clearTimeout(this.#idle);
+    this.#file ??= await open(this.#path, constants.O_WRONLY | constants.O_APPEND);
+    return this.#file;
+  }
+
+  #closeWhenIdle(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (this.#writing === undefined) void this.#closeFile();
+    }, IDLE_MS).unref();
+  }
+
+  async #closeFile(): Promise<void> {
+    clearTimeout(this.#idle);
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
   }
 
   async #writeBatch(
@@ -173,10 +202,11 @@ export class ContainerLog {
   }
 
   async #writeAll(buffers: Uint8Array[], total: number): Promise<void> {
-    const { bytesWritten } = await this.#file.writev(buffers);
+    const file = await this.#openFile();
+    const { bytesWritten } = await file.writev(buffers);
     if (bytesWritten === total) return;
     const rest = Buffer.concat(buffers).subarray(bytesWritten);
-    await this.#file.appendFile(rest);
+    await file.appendFile(rest);
   }
 }
 
