@@ -24,6 +24,7 @@ import { GuestPairs } from '../../src/template/guest-pairs.ts';
 import { chooseSizeClass } from '../../src/template/size-class.ts';
 import { buildPlainSpec, PLAIN_REQUEST } from '../../src/template/spare-container.ts';
 import type { Template } from '../../src/template/template.ts';
+import { Cleanup } from '../../src/util/cleanup.ts';
 
 /*
  * Two members of a pool and a cold clone, looked at from inside by a container that sees its whole guest: the members must
@@ -59,6 +60,7 @@ describe('members of a pool', { skip: isSetUp ? false : 'run scripts/setup first
   let template: Template;
   let throwAwayImage = '';
   let ownImage = '';
+  const cleanup = new Cleanup();
 
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'wp-'));
@@ -80,6 +82,7 @@ describe('members of a pool', { skip: isSetUp ? false : 'run scripts/setup first
   });
 
   after(async () => {
+    await cleanup.run(); // of a test that failed
     await pairs?.close();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -87,9 +90,11 @@ describe('members of a pool', { skip: isSetUp ? false : 'run scripts/setup first
   async function makeOne(): Promise<PoolMember> {
     const { driver } = pair;
     const directory = path.join(folder, 'pool');
-    return await makeMember({
+    const member = await makeMember({
       ...{ driver, template, directory, imagePath: throwAwayImage, signal: SIGNAL },
     });
+    cleanup.defer('member', () => member.discard());
+    return member;
   }
 
   function start(member: PoolMember, imagePath = ownImage): Promise<SandboxMachine> {
@@ -100,9 +105,11 @@ describe('members of a pool', { skip: isSetUp ? false : 'run scripts/setup first
     const directory = path.join(folder, 'cold');
     mkdirSync(directory, { mode: 0o711 });
     const { driver } = pair;
-    return await cloneSandboxMachine({
+    const cold = await cloneSandboxMachine({
       ...{ driver, template, id: 'cold', directory, imagePath: ownImage },
     });
+    cleanup.defer('clone', () => cold.machine.kill());
+    return cold;
   }
 
   it('share nothing that tells them apart, and keep nothing of the throw-away container', async () => {
