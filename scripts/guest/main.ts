@@ -11,7 +11,7 @@ import { chooseRecipes, WHAT } from './recipes.ts';
 /**
  * What `wardian guest` does, once its arguments are known to be right:
  *   main.ts build kernel|qemu|all tcg|kvm|all
- *   main.ts list | prune        prints JSON
+ *   main.ts list | prune [all]  prints JSON
  */
 const FAILED = 125;
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
@@ -21,7 +21,9 @@ const { cache } = findDirectories(process.env, process.getuid?.() ?? -1);
 
 async function main([verb, ...rest]: readonly string[]): Promise<void> {
   if (verb === 'build') return build(rest);
-  const records = verb === 'prune' ? await pruneBuilds(root, cache) : listBuildRecords(root, cache);
+  const all = rest.includes('all');
+  const records =
+    verb === 'prune' ? await pruneBuilds(root, cache, { all }) : listBuildRecords(root, cache);
   process.stdout.write(`${JSON.stringify(records)}\n`);
 }
 

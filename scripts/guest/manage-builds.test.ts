@@ -43,6 +43,16 @@ test('current, outdated and unfinished builds are told apart; prune leaves the c
   );
 });
 
+test('with all the current one goes, too', async () => {
+  const current = placeResult('6.1.2-1', RECIPE.ingredients);
+  const removed = await pruneBuilds(ROOT, cache, { all: true });
+  assert.deepEqual(
+    removed.map(({ state }) => state),
+    ['current'],
+  );
+  assert.equal(existsSync(current), false);
+});
+
 test('a result of an older source is outdated once there is one of a newer', () => {
   const old = placeResult('6.1.1-1', RECIPE.ingredients);
   placeResult('6.1.2-1', RECIPE.ingredients);

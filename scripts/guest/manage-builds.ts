@@ -47,15 +47,22 @@ export function listBuildRecords(root: string, cache: string): BuildRecord[] {
   });
 }
 
-/** Removes what no start of this checkout will use, and returns it. Who builds one of them just now is waited for. */
-export async function pruneBuilds(root: string, cache: string): Promise<BuildRecord[]> {
+/**
+ * Removes what no start of this checkout will use, with `all` everything, and returns it. Who builds one of them just now
+ * is waited for.
+ */
+export async function pruneBuilds(
+  root: string,
+  cache: string,
+  { all = false } = {},
+): Promise<BuildRecord[]> {
   const directory = buildsDirectory(cache);
   const removed: BuildRecord[] = [];
   const names = new Set(listBuildRecords(root, cache).map(({ name }) => name));
   for (const name of names) {
     await withLock(path.join(directory, `.lock-${name}`), {}, async () => {
       for (const record of listBuildRecords(root, cache)) {
-        if (record.name !== name || record.state === 'current') continue;
+        if (record.name !== name || (record.state === 'current' && !all)) continue;
         for (const prefix of ['', '.tree-']) {
           const folder = path.join(directory, `${prefix}${name}-${record.key}`);
           rmSync(folder, { recursive: true, force: true });

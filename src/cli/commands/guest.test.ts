@@ -106,6 +106,14 @@ test('builds are listed for people and as JSON', async () => {
   );
 });
 
+test('prune --all asks for all to be removed', async () => {
+  placeScript(
+    `process.stdout.write(process.argv[3] === 'all' ? ${JSON.stringify(RECORDS)} : '[]');`,
+  );
+  assert.equal((await runGuest('prune')).printed, '');
+  assert.match((await runGuest('prune', '--all')).printed, /^kernel-tcg-/);
+});
+
 test('what was pruned is printed, and a script that fails is an error', async () => {
   placeScript(`process.stdout.write(${JSON.stringify(RECORDS)});`);
   const { printed } = await runGuest('prune');

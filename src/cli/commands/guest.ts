@@ -84,10 +84,13 @@ const prune = defineCommand(
     operands: '',
     maximumOperands: 0,
     summary: 'remove builds that are outdated or were never finished',
-    flags: { json: { help: 'print JSON' } },
+    flags: {
+      all: { short: 'a', help: 'every one; guest build makes them of the newest sources' },
+      json: { help: 'print JSON' },
+    },
   },
   async ({ flags }, context) => {
-    const removed = await readRecords(context, 'prune');
+    const removed = await readRecords(context, 'prune', flags.all ? ['all'] : []);
     if (flags.json) await writeJson(context.stdout, removed.map(toJsonRecord));
     else
       await writeText(context.stdout, removed.map(({ name, key }) => `${name}-${key}\n`).join(''));
@@ -117,8 +120,12 @@ async function findAccelerator(context: CommandContext): Promise<string> {
   return choice.accelerator;
 }
 
-async function readRecords(context: CommandContext, verb: string): Promise<BuildRecord[]> {
-  const { exitCode, output } = await runScript(context, [verb], true);
+async function readRecords(
+  context: CommandContext,
+  verb: string,
+  more: readonly string[] = [],
+): Promise<BuildRecord[]> {
+  const { exitCode, output } = await runScript(context, [verb, ...more], true);
   if (exitCode === 0) return JSON.parse(output) as BuildRecord[];
   throw new WardianError('INTERNAL', `scripts/guest/main.ts ${verb} ended with ${exitCode}`);
 }
