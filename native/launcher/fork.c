@@ -19,8 +19,8 @@ struct stem_request {
   char title[STEM_TITLE_SIZE];
 };
 
-// A fork comes within milliseconds; a stem that is silent for so long is not one.
-static const struct timeval PATIENCE = {.tv_sec = 10};
+// A fork comes within milliseconds, on a busy host within tenths of a second: a stem that is silent for so long hangs.
+static const struct timeval PATIENCE = {.tv_sec = 5};
 
 // Descriptors take the place of those with the same numbers in the fork: logs, sockets, and what was kept.
 static int collect(const struct run_options *options, struct stem_request *request) {

@@ -71,6 +71,31 @@ async function waitUntilGone(pid: number): Promise<void> {
   throw new Error(`process ${pid} is still there`);
 }
 
+/** Launchers that ask for a fork right now. */
+function findLaunchers(host: TestHost): number[] {
+  return host
+    .getProcesses()
+    .filter(({ commandLine }) => commandLine.includes('\0fork\0--control'))
+    .map(({ pid }) => pid);
+}
+
+async function waitForLauncher(host: TestHost): Promise<void> {
+  for (const deadline = Date.now() + STEM_TIMEOUT_MS; Date.now() < deadline; await pause(10)) {
+    if (findLaunchers(host).length > 0) return;
+  }
+  throw new Error('nobody asked for a fork');
+}
+
+/** VMMs that were forked: of their command line only their program and folder are left. */
+function findForks(host: TestHost): number[] {
+  const isFork = (commandLine: string): boolean =>
+    /\/sandboxes\/[^/]+\/machine\/\0+$/.test(commandLine);
+  return host
+    .getProcesses()
+    .filter(({ commandLine }) => isFork(commandLine))
+    .map(({ pid }) => pid);
+}
+
 function readNamespaces(pid: number): string[] {
   return NAMESPACES.map((name) => readlinkSync(`/proc/${pid}/ns/${name}`));
 }
@@ -92,6 +117,7 @@ describe('forked machines', { skip, timeout: 600_000 }, () => {
 
   it('come from one stem, which stays', async () => {
     for (const { vmm } of sleepers) assert.equal(Number(readStatus(vmm, 'PPid')), stem);
+    assert.equal(findForks(host).length, 3);
     assert.equal(await waitForStem(host), stem);
     assert.equal(JSON.parse(await host.succeed(['info', '--json'])).containers.running, 3);
   });
@@ -212,6 +238,31 @@ describe('forked machines', { skip, timeout: 600_000 }, () => {
     assert.equal(await host.succeed(['exec', fork.id, 'echo', 'here']), 'here\n');
     assert.notEqual(await waitForStem(host), stem);
     assert.equal(await host.succeed(['run', '--rm', 'busybox', 'echo', 'warm']), 'warm\n');
+  });
+
+  it('do not come from a stem that hangs, which is given up', async () => {
+    stem = await waitForStem(host);
+    process.kill(stem, 'SIGSTOP');
+    assert.equal(await host.succeed(['run', '--rm', 'busybox', 'echo', 'cold']), 'cold\n');
+    await waitUntilGone(stem);
+    const log = readFileSync(path.join(host.runtimeDirectory, 'sandboxer.log'), 'utf8');
+    assert.match(log, /a machine of the pool could not be used: cannot ask the stem for a fork/);
+    assert.notEqual(await waitForStem(host), stem);
+  });
+
+  it('end when nobody hears of them: a request that was given up runs nothing', async () => {
+    stem = await waitForStem(host);
+    const running = findForks(host);
+    process.kill(stem, 'SIGSTOP');
+    const asking = host.start(['run', '--rm', 'busybox', 'sleep', '600']);
+    await waitForLauncher(host);
+    const [launcher = 0] = findLaunchers(host);
+    process.kill(launcher, 'SIGKILL');
+    process.kill(stem, 'SIGCONT');
+    await pause(1_000);
+    assert.deepEqual(findForks(host), running);
+    asking.kill('SIGKILL');
+    await host.succeed(['rm', '--all', '--force', '--time', '0']);
   });
 
   it('end with their container', async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { readPrivateMemory } from '../../host/memory-use.ts';
+import { killProcessesNaming } from '../../host/process-sweep.ts';
 import type { WarmStart } from '../../sandbox/warm-machines.ts';
 import {
   cloneSandboxMachine,
@@ -65,6 +66,8 @@ async function fork(
   try {
     await mkdir(start.directory, { mode: 0o711 });
     cleanup.defer('folder of a fork', () => rm(start.directory, { recursive: true, force: true }));
+    // Where the answer got lost it runs, and nobody knows its process but by the folder that it names.
+    cleanup.defer('process of a fork', () => killProcessesNaming(start.directory));
     return await forkSandboxMachine({ driver, stem, ...start });
   } catch (error) {
     throw await cleanup.fail(error);
