@@ -6,6 +6,11 @@ export function connect(context: CommandContext): Promise<SandboxerClient> {
   return SandboxerClient.connect(context);
 }
 
+/** The same for calls that are made again when the connection breaks: see `SandboxerClient.connectAtOnce`. */
+export function connectAtOnce(context: CommandContext): Promise<SandboxerClient> {
+  return SandboxerClient.connectAtOnce(context);
+}
+
 /** Connects, does something, and closes again however that went. */
 export async function withSandboxer<T>(
   context: CommandContext,

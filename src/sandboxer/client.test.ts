@@ -72,6 +72,31 @@ test('an idle sandboxer of another version is replaced', async () => {
   next.close();
 });
 
+test('calls that leave with the greeting are not for a sandboxer of another version', async () => {
+  fake = createFakeEnvironment({ FAKE_VERSION: '0.0.9' });
+  const old = await SandboxerClient.connect({ ...fake.options, version: '0.0.9' });
+  const client = await SandboxerClient.connectAtOnce(fake.options);
+  const request = { container: 'x', signal: 9 };
+  await assert.rejects(
+    client.call('kill', request),
+    isError('SANDBOXER_UNREACHABLE', /the sandboxer went away/),
+  );
+  assert.equal(client.isOpen, false);
+  assert.doesNotMatch(fake.read('calls'), /kill/);
+  assert.equal(old.isOpen, true);
+  old.close();
+});
+
+test('calls leave with the greeting for a sandboxer of ours, which is started when there is none', async () => {
+  fake = createFakeEnvironment();
+  for (const expected of ['x', 'x']) {
+    const client = await SandboxerClient.connectAtOnce(fake.options);
+    assert.deepEqual(await client.call('list', { all: true }), { containers: [] });
+    assert.equal(fake.read('starts'), expected);
+    client.close();
+  }
+});
+
 test('a cancelled connection starts nothing', async () => {
   fake = createFakeEnvironment();
   const signal = AbortSignal.abort();

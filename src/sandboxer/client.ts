@@ -67,6 +67,20 @@ export class SandboxerClient {
     }
   }
 
+  /**
+   * Connects like `connect`, but does not wait for the greeting's answer: the first calls leave with it. Should the
+   * sandboxer be of another build, or hang, they fail as if it had died, so this is for calls that are made again then.
+   */
+  static async connectAtOnce(options: ClientOptions): Promise<SandboxerClient> {
+    const { runtime } = options.directories;
+    ensurePrivateDirectory(runtime);
+    const socket = await openSocket(path.join(runtime, SOCKET_NAME));
+    if (socket === undefined) return SandboxerClient.connect(options);
+    const client = new SandboxerClient(new ClientConnection(socket));
+    client.#greetMeanwhile(options.version);
+    return client;
+  }
+
   /** Connects to a sandboxer of this build; undefined when none runs. */
   static async connectIfRunning(options: ClientOptions): Promise<SandboxerClient | undefined> {
     const { runtime } = options.directories;
@@ -149,6 +163,15 @@ export class SandboxerClient {
       }
       throw error;
     }
+  }
+
+  #greetMeanwhile(version: string): void {
+    const timer = setTimeout(() => this.close(), HELLO_TIMEOUT_MS);
+    const closeUnlessOurs = (hello: { version: string } | undefined): void => {
+      clearTimeout(timer);
+      if (hello?.version !== version) this.close();
+    };
+    this.call('hello', { version }).then(closeUnlessOurs, () => closeUnlessOurs(undefined));
   }
 
   async #replace(theirs: string, ours: string): Promise<void> {

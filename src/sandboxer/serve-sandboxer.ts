@@ -8,9 +8,11 @@ import { acquireLock } from '../host/lock.ts';
 import { writeBuiltInImage } from '../image/built-in-image.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
+import { VERSION } from '../util/version.ts';
 import { adoptAll } from './adopt-all.ts';
 import { SOCKET_NAME } from './api.ts';
 import { type ServerHandlers, serveConnection } from './connection/server-connection.ts';
+import { gateVersion } from './connection/version-gate.ts';
 import { createServices, type ServiceOptions } from './create-services.ts';
 import { createHandlers } from './handlers.ts';
 import { sweepPool } from './pool/sweep-pool.ts';
@@ -134,7 +136,8 @@ async function listen(
     isNew = true;
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
-    serveConnection(socket, handlers);
+    const gate = { version: VERSION, hangUp: () => socket.destroy() };
+    serveConnection(socket, gateVersion(handlers, gate));
   });
   cleanup.defer('connections', () => {
     server.close();

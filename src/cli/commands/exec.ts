@@ -2,7 +2,7 @@ import type { ExecRequest } from '../../sandboxer/api.ts';
 import { collectEnvironment } from '../arguments/environment.ts';
 import type { CommandSpec, ParsedArguments } from '../arguments/spec.ts';
 import type { CommandContext } from '../command.ts';
-import { connect } from '../connect.ts';
+import { connect, connectAtOnce } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
 import { writeText } from '../output/write-text.ts';
 import { parseDetachKeys } from '../terminal/detach-keys.ts';
@@ -29,7 +29,7 @@ const execSpec = {
 export const exec = defineCommand(execSpec, async (parsed, context) => {
   const detachKeys = parseDetachKeys(parsed.flags['detach-keys']); // before anything is started
   const request = buildExecRequest(parsed, context);
-  const client = await connect(context);
+  const client = await (request.detached ? connect(context) : connectAtOnce(context));
   if (request.detached) {
     try {
       await client.call('exec', request);

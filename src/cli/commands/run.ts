@@ -4,7 +4,7 @@ import { readTrace } from '../../sandboxer/streams/send-trace.ts';
 import { WardianError } from '../../util/errors.ts';
 import type { ParsedArguments } from '../arguments/spec.ts';
 import type { CommandContext } from '../command.ts';
-import { connect } from '../connect.ts';
+import { connect, connectAtOnce } from '../connect.ts';
 import { defineCommand } from '../define-command.ts';
 import { createProgressLine } from '../output/progress-line.ts';
 import type { RunTrace } from '../output/run-trace.ts';
@@ -44,7 +44,7 @@ async function runContainer(
   const detachKeys = parseDetachKeys(parsed.flags['detach-keys']); // before anything is started
   const request = buildRunRequest(parsed, createId(), context);
   await warnAboutInput(request, context);
-  const client = await connect(context);
+  const client = await (request.detached ? connect(context) : connectAtOnce(context));
   trace?.mark(client.hasStarted ? 'sandboxer started' : 'sandboxer reached');
   if (request.detached) return runDetached({ client, request, trace }, context);
 

@@ -30,7 +30,12 @@ import {
   STREAM_KIND,
   STREAM_WINDOW_BYTES,
 } from '../api.ts';
-import { type ServerStream, serveConnection } from '../connection/server-connection.ts';
+import {
+  type ServerHandlers,
+  type ServerStream,
+  serveConnection,
+} from '../connection/server-connection.ts';
+import { gateVersion } from '../connection/version-gate.ts';
 import { READY_VARIABLE } from '../start-sandboxer.ts';
 
 const { env } = process;
@@ -268,10 +273,11 @@ function start(): void {
   if (env['FAKE_CRASH'] !== undefined) throw new Error('crashed at once');
   rmSync(socketPath, { force: true });
   const server = createServer((socket) => {
-    serveConnection(socket, {
+    const handlers: ServerHandlers = {
       unary: call,
       stream: (_method, request, stream) => attach(request as AttachRequest, stream),
-    });
+    };
+    serveConnection(socket, gateVersion(handlers, { version, hangUp: () => socket.destroy() }));
   });
   server.listen(socketPath, () => {
     writeFileSync(path.join(folder, 'pid'), String(process.pid));
