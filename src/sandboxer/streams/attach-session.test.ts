@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterEach, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ExitReport, RunRequest } from '../api.ts';
 import { SandboxerClient } from '../client.ts';
 import { createFakeEnvironment, type FakeEnvironment } from '../testing/fake-environment.ts';
@@ -158,4 +159,29 @@ test('an output that nobody reads ends the session with the error of the write',
   });
   await assert.rejects(session.done, broken);
   session.close();
+});
+
+test('a sandboxer that comes and goes at once is not asked as fast as it can be', async () => {
+  fake = createFakeEnvironment();
+  const { options } = fake;
+  const client = await SandboxerClient.connect(options);
+  await client.call('run', createRunRequest(['signals']));
+  let attempts = 0;
+  const session = new AttachSession({
+    client,
+    reconnect: async () => {
+      attempts += 1;
+      const short = await SandboxerClient.connect(options);
+      short.close();
+      return short;
+    },
+    request: { container: ID, stdin: false, owner: true, from: 'start' },
+    writeStdout: (_bytes, done) => done(),
+    writeStderr: (_bytes, done) => done(),
+  });
+  client.close();
+  await delay(1_000);
+  session.close();
+  assert.ok(attempts >= 2 && attempts <= 12, `${attempts} attempts`);
+  await assert.rejects(session.done);
 });

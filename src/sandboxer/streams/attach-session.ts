@@ -37,6 +37,8 @@ export interface AttachOptions {
 const RECONNECT_TIMEOUT_MS = 10_000;
 
 const RECONNECT_DELAY_MS = 100;
+/** A connection that lasted this long was a good one: its loss begins a new span of patience. */
+const STEADY_MS = 1_000;
 
 /**
  * A client's hold on the standard streams of a process. It outlives sandboxers: when one dies, the session
@@ -47,6 +49,9 @@ export class AttachSession {
   #client: SandboxerClient;
   #stream: ClientStream<ExitReport> | undefined;
   #ended = false;
+  /** When the present connection was made, and when the patience of its losses in a row is over. */
+  #connectedAtMs = performance.now();
+  #giveUpAtMs = 0;
   #changeListeners: (() => void)[] = [];
   readonly #stdout: OutputTrack;
   readonly #stderr: OutputTrack;
@@ -200,20 +205,31 @@ export class AttachSession {
   }
 
   async #reconnect(lost: unknown): Promise<SandboxerClient> {
-    const deadline = Date.now() + RECONNECT_TIMEOUT_MS;
+    const wasSteady = performance.now() - this.#connectedAtMs > STEADY_MS;
+    if (wasSteady || this.#giveUpAtMs === 0) {
+      this.#giveUpAtMs = performance.now() + RECONNECT_TIMEOUT_MS;
+    } else {
+      await this.#waitToReconnect(lost, lost); // it comes and goes: not as fast as it can
+    }
     for (;;) {
       try {
-        return await this.#options.reconnect();
+        const client = await this.#options.reconnect();
+        this.#connectedAtMs = performance.now();
+        return client;
       } catch (error) {
-        if (this.#ended) throw lost;
-        if (Date.now() > deadline) {
-          throw new WardianError('SANDBOXER_UNREACHABLE', 'the sandboxer did not come back', {
-            cause: error,
-            hint: 'the container may still run: see wardian ps, then wardian attach',
-          });
-        }
-        await new Promise((resolve) => setTimeout(resolve, RECONNECT_DELAY_MS));
+        await this.#waitToReconnect(lost, error);
       }
     }
+  }
+
+  async #waitToReconnect(lost: unknown, cause: unknown): Promise<void> {
+    if (this.#ended) throw lost;
+    if (performance.now() > this.#giveUpAtMs) {
+      throw new WardianError('SANDBOXER_UNREACHABLE', 'the sandboxer did not come back', {
+        cause,
+        hint: 'the container may still run: see wardian ps, then wardian attach',
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, RECONNECT_DELAY_MS));
   }
 }
