@@ -117,7 +117,7 @@ const SURROUNDINGS: readonly BadSurroundings[] = [
     name: `${text} for an idle time`,
     prepare: () => ({ WARDIAN_IDLE_TIMEOUT_MS: text }),
     message: /WARDIAN_IDLE_TIMEOUT_MS is /,
-    hint: /hint: give milliseconds/,
+    hint: /hint: give a time with a unit/,
   })),
 ];
 
