@@ -50,7 +50,7 @@ export class AttachSession {
   #stream: ClientStream<ExitReport> | undefined;
   #ended = false;
   /** When the present connection was made, and when the patience of its losses in a row is over. */
-  #connectedAtMs = performance.now();
+  #connectedAtMs = Date.now();
   #giveUpAtMs = 0;
   #changeListeners: (() => void)[] = [];
   readonly #stdout: OutputTrack;
@@ -205,16 +205,16 @@ export class AttachSession {
   }
 
   async #reconnect(lost: unknown): Promise<SandboxerClient> {
-    const wasSteady = performance.now() - this.#connectedAtMs > STEADY_MS;
+    const wasSteady = Date.now() - this.#connectedAtMs > STEADY_MS;
     if (wasSteady || this.#giveUpAtMs === 0) {
-      this.#giveUpAtMs = performance.now() + RECONNECT_TIMEOUT_MS;
+      this.#giveUpAtMs = Date.now() + RECONNECT_TIMEOUT_MS;
     } else {
       await this.#waitToReconnect(lost, lost); // it comes and goes: not as fast as it can
     }
     for (;;) {
       try {
         const client = await this.#options.reconnect();
-        this.#connectedAtMs = performance.now();
+        this.#connectedAtMs = Date.now();
         return client;
       } catch (error) {
         await this.#waitToReconnect(lost, error);
@@ -224,7 +224,7 @@ export class AttachSession {
 
   async #waitToReconnect(lost: unknown, cause: unknown): Promise<void> {
     if (this.#ended) throw lost;
-    if (performance.now() > this.#giveUpAtMs) {
+    if (Date.now() > this.#giveUpAtMs) {
       throw new WardianError('SANDBOXER_UNREACHABLE', 'the sandboxer did not come back', {
         cause,
         hint: 'the container may still run: see wardian ps, then wardian attach',
