@@ -65,12 +65,14 @@ test('a kernel that nobody makes is refused', async () => {
   await other.close();
 });
 
-test('a VMM sees of the cache its own program and nothing else', {
+test('a VMM sees of the cache its own program, and nothing else of the guest', {
   skip: skipUnlessRoot(),
 }, async () => {
   const id = (await host.succeed(['run', '-d', '--guest=mini', 'busybox', 'sleep', '600'])).trim();
   const root = `/proc/${await inspect(host, id, '.State.Pid')}/root`;
-  assert.deepEqual(listFiles(`${root}${builtCache}`), [`${root}${guests.qemu?.path}`]);
+  // The image of the throw-away container lies there, too: a stem reads it, and its forks see what it sees.
+  const files = listFiles(`${root}${builtCache}`).filter((file) => !file.includes('/warm-up/'));
+  assert.deepEqual(files, [`${root}${guests.qemu?.path}`]);
   await host.succeed(['rm', '-f', '-t', '0', id]);
 });
 
