@@ -93,7 +93,8 @@ async function takeWarmMachine(
   try {
     return await warm.start(request);
   } catch (error) {
-    await warm.discard().catch(() => {}); // the next sandboxer clears it away
+    const isUnharmed = warm.isStem && signal?.aborted === true;
+    if (!isUnharmed) await warm.discard().catch(() => {}); // the next sandboxer clears it away
     if (signal?.aborted) throw cancelled();
     warmMachines?.report(toWardianError(error).message);
     return undefined;

@@ -5,6 +5,8 @@ import type { Trace } from '../util/trace.ts';
 
 /** A machine that has run something already and is nobody's again: it is given away, or forked. */
 export interface WarmMachine {
+  /** It is forked: a start that was given up does it no harm. */
+  readonly isStem: boolean;
   /** The machine for a container. When it fails this one is to be discarded. */
   start(request: WarmStart): Promise<SandboxMachine>;
   /** Ends it and removes its folder: it cannot be used. */

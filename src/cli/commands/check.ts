@@ -1,8 +1,10 @@
 import path from 'node:path';
+import type { GuestChoice } from '../../configuration/configuration.ts';
+import { loadConfiguration } from '../../configuration/load-configuration.ts';
 import { examineHost, type HostFinding } from '../../host/host-report.ts';
 import type { AcceleratorChoice } from '../../hypervisor/driver-options.ts';
 import type { Explanation } from '../../template/explain-pair.ts';
-import { GuestPairs, parseGuestPreference } from '../../template/guest-pairs.ts';
+import { GuestPairs } from '../../template/guest-pairs.ts';
 import { toWardianError } from '../../util/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { defineCommand } from '../define-command.ts';
@@ -41,13 +43,27 @@ async function examine(context: CommandContext): Promise<HostFinding[]> {
   const canChoose = host.every(
     ({ subject, status }) => status !== 'missing' || !needed.includes(subject),
   );
-  return canChoose ? [...host, ...(await examinePair(launcherPath, context))] : host;
+  return canChoose ? [...host, ...(await examineConfigured(launcherPath, context))] : host;
+}
+
+async function examineConfigured(
+  launcherPath: string,
+  context: CommandContext,
+): Promise<HostFinding[]> {
+  try {
+    const { values } = await loadConfiguration({ environment: context.environment });
+    return await examinePair(launcherPath, context, values.guest);
+  } catch (thrown) {
+    const { message, hint } = toWardianError(thrown);
+    return [{ subject: 'settings', status: 'missing', text: message, remedy: hint ?? message }];
+  }
 }
 
 /** What a sandbox would get here: where the signs for KVM are good a probe guest has the last word. */
 async function examinePair(
   launcherPath: string,
   { directories, environment }: CommandContext,
+  preference: GuestChoice,
 ): Promise<HostFinding[]> {
   try {
     const pairs = await GuestPairs.open({
@@ -56,7 +72,7 @@ async function examinePair(
       launcherPath,
       diskDirectories: [],
       accelerator: environment['WARDIAN_ACCEL'],
-      preference: parseGuestPreference(environment['WARDIAN_GUEST']),
+      preference,
     });
     const { kernel, vmm, loaded } = await pairs.describe();
     return [
