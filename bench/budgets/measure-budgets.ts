@@ -9,11 +9,11 @@ import { measureClone } from '../rows/clone.ts';
 import { measureExec } from '../rows/exec.ts';
 import { measureLife } from '../rows/library.ts';
 import { type Bench, execPeers, runPeers } from '../rows/row.ts';
+import { waitForCommandsPool, waitForLibraryPool } from '../wait-for-pool.ts';
 import { createId, IMAGE, startIdle } from '../wardian.ts';
 import { BUDGETS, type Budget, type BudgetReport, type BudgetResult, toFigure } from './budget.ts';
 import { measureMemoryBudgets } from './memory-budgets.ts';
 import { nameVariant, type OpenVariant, openVariants } from './variant.ts';
-import { waitForCommandsPool, waitForLibraryPool } from './wait-for-pool.ts';
 
 export interface BudgetOptions {
   readonly runs: number;

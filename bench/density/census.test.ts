@@ -12,9 +12,11 @@ test('a rollup gives private, resident and proportional memory, the template’s
     'Pss_Shmem:          4283 kB',
     'Private_Clean:        84 kB',
     'Private_Dirty:     38664 kB',
+    'Anonymous:         39000 kB',
   ].join('\n');
   assert.deepEqual(parseRollup(rollup), {
     privateBytes: (84 + 38_664) * 1024,
+    anonymousBytes: 39_000 * 1024,
     residentBytes: 82_680 * 1024,
     proportionalBytes: 42_000 * 1024,
   });

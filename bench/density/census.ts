@@ -6,6 +6,8 @@ export interface ProcessCost {
   readonly name: string;
   /** Pages that no other process maps: what would be free without it. */
   readonly privateBytes: number;
+  /** Pages that are no file's, those among them that it shares with its forks. */
+  readonly anonymousBytes: number;
   readonly residentBytes: number;
   /** Its share of all that it maps, memory files (a template's) left out. */
   readonly proportionalBytes: number;
@@ -40,9 +42,10 @@ export function measureProcess(pid: number): ProcessCost | undefined {
 
 export function parseRollup(
   text: string,
-): Pick<ProcessCost, 'privateBytes' | 'residentBytes' | 'proportionalBytes'> {
+): Pick<ProcessCost, 'privateBytes' | 'anonymousBytes' | 'residentBytes' | 'proportionalBytes'> {
   return {
     privateBytes: sumFields(text, /^Private_\w+:\s*(\d+) kB$/gm),
+    anonymousBytes: sumFields(text, /^Anonymous:\s*(\d+) kB$/gm),
     residentBytes: sumFields(text, /^Rss:\s*(\d+) kB$/gm),
     proportionalBytes: sumFields(text, /^Pss_(?:Anon|File):\s*(\d+) kB$/gm),
   };
@@ -77,7 +80,7 @@ export interface Census {
   readonly sandboxer: ProcessCost;
   /** One for each container's machine that still lives. */
   readonly machines: readonly ProcessCost[];
-  /** Machines that wait for a container, helpers. */
+  /** Machines that wait for a container, stems, helpers. */
   readonly others: readonly ProcessCost[];
   /** Guest memory of templates, which all clones share. */
   readonly templateBytes: number;

@@ -1,6 +1,7 @@
 import type { SandboxerClient } from '../../src/sandboxer/client.ts';
 import { listProcesses } from '../memory.ts';
 import type { Bench } from '../rows/row.ts';
+import { waitForPool } from '../wait-for-pool.ts';
 import { createRunRequest, stopSandboxer, type WardianCommands } from '../wardian.ts';
 import type { Population } from './census.ts';
 import { runTogether } from './run-together.ts';
@@ -49,6 +50,7 @@ export class Fleet {
       const client = await commands.connectIfRunning();
       if (client === undefined) throw new Error('the sandboxer has left');
       const { pid } = await client.call('info', {});
+      await waitForPool(client);
       return new Fleet(before, commands, { client, pid });
     } catch (error) {
       await stopSandboxer(commands);

@@ -121,7 +121,9 @@ function formatPeers({ peers }: DensityResult): string {
 function formatStartRates({ startRates }: DensityResult): string {
   if (startRates.length === 0) return '';
   const rows = startRates.map(({ way, inFlight, perSecond }) => [
-    `  through the ${way}`,
+    way === 'library'
+      ? '  clones, through the library'
+      : '  forks where there are any, through the sandboxer',
     String(inFlight),
     perSecond.toFixed(1),
   ]);

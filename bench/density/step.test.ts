@@ -7,6 +7,7 @@ function cost(changes: Partial<ProcessCost>): ProcessCost {
   return {
     name: '',
     privateBytes: 0,
+    anonymousBytes: 0,
     residentBytes: 0,
     proportionalBytes: 0,
     pageTableBytes: 0,
@@ -32,6 +33,14 @@ test('what is shared counts once, and a machine that only keeps company not at a
   assert.equal(one.proportionalBytes, 45 + 80);
   assert.equal(one.pageTableBytes, 2);
   assert.equal(computePerContainer(step(10, 11, 30)), (400 + 100 + 80) / 10);
+});
+
+test('what a stem shares with its forks counts once', () => {
+  const sandboxer = cost({ residentBytes: 100 });
+  const fork = cost({ privateBytes: 7, anonymousBytes: 60 });
+  const stem = cost({ privateBytes: 5, anonymousBytes: 70 });
+  const census = { sandboxer, machines: [fork, fork], others: [stem], templateBytes: 0 };
+  assert.equal(computePerContainer(summarizeStep(2, census, 0)), (14 + 100 + 70) / 2);
 });
 
 test('helpers and merged pages count, too', () => {

@@ -50,7 +50,10 @@ export function summarizeStep(count: number, census: Census, mergedBytes: number
     sandboxerBytes: sandboxer.residentBytes,
     templateBytes,
     mergedBytes,
-    otherBytes: sum(others, ({ privateBytes }) => privateBytes),
+    // What a stem shares with its forks is nobody's private memory: it counts here, once.
+    otherBytes: sum(others, ({ privateBytes, anonymousBytes }) =>
+      Math.max(privateBytes, anonymousBytes),
+    ),
     proportionalBytes: everything(({ proportionalBytes }) => proportionalBytes) + templateBytes,
     pageTableBytes: everything(({ pageTableBytes }) => pageTableBytes),
     sandboxerThreads: sandboxer.threads,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OpenVariant } from './variant.ts';
+import type { SandboxerClient } from '../src/sandboxer/client.ts';
+import type { OpenVariant } from './budgets/variant.ts';
 
 const POLL_MS = 50;
 /** A member takes a second where the machine is quiet, and nobody makes one where it is not. */
@@ -11,15 +12,23 @@ export async function waitForLibraryPool({ pool, bench }: OpenVariant): Promise<
 }
 
 /** The same for the pool of the sandboxer behind the commands. */
-export async function waitForCommandsPool({ pool, commands }: OpenVariant): Promise<void> {
-  if (!pool) return;
+export async function waitForCommandsPool({ commands }: OpenVariant): Promise<void> {
   const client = await commands.connectIfRunning();
   if (client === undefined) return; // the command will start one, cold: a round that does not count
   try {
-    await waitUntil(async () => (await client.call('info', {})).pool.ready > 0);
+    await waitForPool(client);
   } finally {
     client.close();
   }
+}
+
+/** Until a sandboxer's pool has a machine that waits; at once where it keeps none. */
+export async function waitForPool(client: SandboxerClient): Promise<void> {
+  const isReady = async (): Promise<boolean> => {
+    const { pool } = await client.call('info', {});
+    return pool.size === 0 || pool.ready > 0;
+  };
+  await waitUntil(isReady);
 }
 
 async function waitUntil(isSo: () => Promise<boolean>): Promise<void> {
