@@ -40,7 +40,7 @@ export async function measureBudgets(bench: Bench, options: BudgetOptions): Prom
       await race.run(BUDGETS.run, variants, measureRunOf, ['podman', 'containerd', 'runsc']),
       await race.runExec(BUDGETS.exec, cold),
       await race.run(BUDGETS.coldBoot, cold, measureBootOf),
-      ...(await measureMemoryBudgets(bench, cold, options)),
+      ...(await measureMemoryBudgets(bench, variants, options)),
     ];
     return { results, omissions };
   } finally {

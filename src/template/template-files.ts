@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { readJsonFile, writeFileAtomic } from '../host/files.ts';
 import { loadGuestMemory } from '../host/launcher.ts';
@@ -73,10 +73,31 @@ export async function loadTemplate(folder: string, launcherPath: string): Promis
   const { memory, checksum } = await loadGuestMemory(launcherPath, memoryPath, size.memoryBytes);
   if (checksum === metadata.memoryChecksum) {
     const nonce = Buffer.from(metadata.nonce, 'hex');
-    return { key, size, nonce, snapshot: { config, memory, statePath } };
+    return { key, size, nonce, ...(await holdSnapshot(config, memory, statePath)) };
   }
   await memory.close();
   throw damaged(memoryPath);
+}
+
+/** Keeps the device state open, so that whoever clones finds it by its descriptor. Closes the memory when it cannot. */
+export async function holdSnapshot(
+  config: MachineConfig,
+  memory: FileHandle,
+  statePath: string,
+): Promise<Pick<Template, 'snapshot' | 'stateFile'>> {
+  try {
+    const stateFile = await open(statePath, 'r');
+    const snapshot = { config, memory, statePath: `/proc/self/fd/${stateFile.fd}` };
+    return { snapshot, stateFile };
+  } catch (error) {
+    await memory.close();
+    throw error;
+  }
+}
+
+/** Lets go of what a template holds. */
+export async function closeTemplate({ snapshot, stateFile }: Template): Promise<void> {
+  await Promise.all([snapshot.memory.close(), stateFile.close()]);
 }
 
 /** Bytes that a template really takes: most of its memory is a hole. */

@@ -12,8 +12,10 @@ import type { SizeClass } from './size-class.ts';
 import { computeGeneration, computeTemplateKey, type Template } from './template.ts';
 import { TemplateCatalog } from './template-catalog.ts';
 import {
+  closeTemplate,
   getMemoryPath,
   getStatePath,
+  holdSnapshot,
   loadTemplate,
   removeTemplate,
   writeMetadata,
@@ -75,7 +77,7 @@ export class TemplateStore {
     this.#entries.clear();
     for (const { template } of entries) {
       const settled = await template.catch(() => undefined); // its callers were told
-      await settled?.snapshot.memory.close();
+      if (settled !== undefined) await closeTemplate(settled);
     }
   }
 
@@ -158,7 +160,8 @@ export class TemplateStore {
       await removeTemplate(folder);
       await rename(unfinished, folder);
       await syncDirectory(catalog.folder);
-      return { key, size, nonce, snapshot: { config, memory, statePath: getStatePath(folder) } };
+      const held = await holdSnapshot(config, memory, getStatePath(folder));
+      return { key, size, nonce, ...held };
     } catch (error) {
       throw await cleanup.fail(nameFullDisk(error, this.#options.cacheDirectory));
     }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import type { HypervisorDriver, MachineSnapshot } from '../hypervisor/driver.ts';
 import type { Guest } from './guest.ts';
 import { STANDARD_DEVICE_KINDS } from './machine.ts';
@@ -13,6 +14,8 @@ export interface Template {
   readonly key: string;
   readonly size: SizeClass;
   readonly snapshot: MachineSnapshot;
+  /** Holds the device state for clones to come, even when somebody empties the cache. Closed with the memory. */
+  readonly stateFile: FileHandle;
   /** Of the offer that the agent of every clone makes. */
   readonly nonce: Uint8Array;
 }
