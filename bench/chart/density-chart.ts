@@ -91,10 +91,16 @@ function describeOurs({ workload, merging, steps }: Series, { counts, withBudget
   } satisfies LineSeriesOption;
 }
 
+/** Named before its first point: behind the last one our own lines go on. */
 function describePeer({ name, points }: PeerDensity, counts: readonly number[]): LineSeriesOption {
   const own = points.map(({ count, perContainerBytes }) => ({ count, bytes: perContainerBytes }));
+  const line = describeLine(shortenPeer(name), own, { counts, labelColor: THEME.faint });
+  const { formatter, color, fontSize, distance } = line.endLabel;
+  const label = { show: true, position: 'left' as const, formatter, color, fontSize, distance };
   return {
-    ...describeLine(shortenPeer(name), own, { counts, labelColor: THEME.faint }),
+    ...line,
+    data: line.data.map((value, index) => (index === 0 ? { value, label } : value)),
+    endLabel: { show: false },
     symbol: 'circle',
     symbolSize: 7,
     lineStyle: { color: THEME.peers, width: 1.5 },
