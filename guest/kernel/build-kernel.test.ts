@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { BuildTree } from '../../scripts/guest/build-support.ts';
+import type { BuildTree } from '../../scripts/guest/recipe.ts';
 import { describeStep, kernelRecipe } from './build-kernel.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');

@@ -1,6 +1,6 @@
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { BuildTree, BuiltFiles, Recipe } from '../../scripts/guest/build-support.ts';
+import type { BuildTree, BuiltFiles, Recipe } from '../../scripts/guest/recipe.ts';
 import {
   findUnmet,
   type KernelOption,

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { BuildTree, BuiltFiles, Recipe } from '../../scripts/guest/build-support.ts';
+import type { BuildTree, BuiltFiles, Recipe } from '../../scripts/guest/recipe.ts';
 import { configureOptions, FIRMWARE_DIRECTORY } from './configure-options.ts';
 
 /** Raise it when the same options, devices and patches are to be built anew. */

@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Progress } from '../support/progress.ts';
 import { findBuild } from './build-results.ts';
-import { buildRecipe, type Recipe } from './build-support.ts';
+import { buildRecipe } from './build-support.ts';
+import type { Recipe } from './recipe.ts';
 
 export const ACCELERATORS = ['tcg', 'kvm', 'all'] as const;
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { BuiltFiles, Recipe } from './build-support.ts';
+import type { BuiltFiles, Recipe } from './recipe.ts';
 
 /** result.json: what was built, of what, and which files it is. */
 export interface BuildResult {

@@ -15,7 +15,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailed } from '../support/run.ts';
 import { findBuild, listBuilds, recipeHash } from './build-results.ts';
-import { type BuildTree, buildRecipe, type Recipe } from './build-support.ts';
+import { buildRecipe } from './build-support.ts';
+import type { BuildTree, Recipe } from './recipe.ts';
 
 describe('buildRecipe', () => {
   let directory = '';

@@ -1,6 +1,6 @@
 import { type KernelKind, kernelRecipe } from '../../guest/kernel/build-kernel.ts';
 import { qemuRecipe } from '../../guest/qemu/build-qemu.ts';
-import type { Recipe } from './build-support.ts';
+import type { Recipe } from './recipe.ts';
 
 /** What can be asked for. */
 export const WHAT = ['kernel', 'qemu', 'all'] as const;

@@ -14,21 +14,8 @@ import { apt, downloadPackage } from '../support/debian.ts';
 import type { Report } from '../support/progress.ts';
 import { run } from '../support/run.ts';
 import { listPatches } from './build-results.ts';
+import type { SourcePackage } from './recipe.ts';
 import type { LoggedOptions } from './run-logged.ts';
-
-/** Where a source comes from; both ways apt verifies what it fetched by the archive's signature. */
-export type SourcePackage =
-  /** A source package, with Debian's own patches applied. */
-  | { readonly package: string; readonly kind: 'source' }
-  /** An ordinary package that carries a tar archive of the source. */
-  | {
-      readonly package: string;
-      readonly kind: 'archive';
-      /** Of the tar archive inside the package. */
-      readonly archive: string;
-      /** What need not be unpacked: patterns of tar, relative to the archive's root. */
-      readonly exclude?: readonly string[];
-    };
 
 export interface FetchedSource {
   readonly package: SourcePackage;
