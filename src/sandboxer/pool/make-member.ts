@@ -36,18 +36,24 @@ export interface PoolMember extends WarmMachine {
   readonly lost: Promise<string>;
 }
 
+/** A folder under the pool's, with a name that becomes the machine's. */
+export async function makeMemberFolder(parent: string, cleanup: Cleanup) {
+  const id = randomBytes(8).toString('hex');
+  const directory = path.join(parent, id);
+  await mkdir(parent, { recursive: true, mode: 0o711 });
+  await mkdir(directory, { mode: 0o711 });
+  const removeFolder = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  cleanup.defer('folder of a pool member', removeFolder);
+  return { id, directory, removeFolder };
+}
+
 /** Clones a machine, lets it run a throw-away container, and brings it to rest: anonymous, and paused. */
 export async function makeMember(request: MemberRequest): Promise<PoolMember> {
   const { driver, template, imagePath } = request;
   const cleanup = new Cleanup();
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(WARM_UP_TIMEOUT_MS)]);
   try {
-    const id = randomBytes(8).toString('hex');
-    const directory = path.join(request.directory, id);
-    await mkdir(request.directory, { recursive: true, mode: 0o711 });
-    await mkdir(directory, { mode: 0o711 });
-    const removeFolder = (): Promise<void> => rm(directory, { recursive: true, force: true });
-    cleanup.defer('folder of a pool member', removeFolder);
+    const { id, directory, removeFolder } = await makeMemberFolder(request.directory, cleanup);
     let onSessionRestarted = (): void => {};
     const listen = (listener: () => void): void => {
       onSessionRestarted = listener;

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
-import path from 'node:path';
 import { readPrivateMemory } from '../../host/memory-use.ts';
 import { killProcessesNaming } from '../../host/process-sweep.ts';
 import type { WarmStart } from '../../sandbox/warm-machines.ts';
@@ -16,6 +14,7 @@ import { Cleanup } from '../../util/cleanup.ts';
 import {
   ASSUMED_BYTES,
   type MemberRequest,
+  makeMemberFolder,
   orDied,
   type PoolMember,
   WARM_UP_TIMEOUT_MS,
@@ -27,12 +26,7 @@ export async function makeStem(request: MemberRequest): Promise<PoolMember> {
   const cleanup = new Cleanup();
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(WARM_UP_TIMEOUT_MS)]);
   try {
-    const id = randomBytes(8).toString('hex');
-    const directory = path.join(request.directory, id);
-    await mkdir(request.directory, { recursive: true, mode: 0o711 });
-    await mkdir(directory, { mode: 0o711 });
-    const removeFolder = (): Promise<void> => rm(directory, { recursive: true, force: true });
-    cleanup.defer('folder of a stem', removeFolder);
+    const { id, directory, removeFolder } = await makeMemberFolder(request.directory, cleanup);
     const { machine, agent } = await cloneSandboxMachine({
       ...{ driver, template, id, directory, imagePath, isStem: true, signal },
     });
