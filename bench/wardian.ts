@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { loadConfiguration } from '../src/configuration/load-configuration.ts';
 import { type Directories, findDirectories } from '../src/host/directories.ts';
 import { writeBuiltInImage } from '../src/image/built-in-image.ts';
 import type { ImageStore } from '../src/image/image-store.ts';
@@ -100,7 +101,8 @@ export async function openLibrary(
 ): Promise<WardianLibrary> {
   if (!existsSync(LAUNCHER)) throw new Error('nothing is built yet: run ./wardian check first');
   await mkdir(directories.runtime, { recursive: true, mode: 0o711 });
-  const created = await createServices({ directories, environment, launcherPath: LAUNCHER });
+  const { guest } = (await loadConfiguration({ environment })).values;
+  const created = await createServices({ directories, environment, guest, launcherPath: LAUNCHER });
   const { services, pairs, images, describe, warmUpDirectory } = created;
   cleanup.defer('templates', () => pairs.close());
   const pool: WarmPool = new WarmPool({

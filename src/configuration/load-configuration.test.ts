@@ -98,6 +98,16 @@ describe('the configuration', () => {
     assert.match((await fail('__proto__.size = 3')).message, /there is no setting __proto__/);
   });
 
+  it('takes one of three words for the guest, or none', async () => {
+    assert.equal((await load()).values.guest, 'auto');
+    assert.equal((await load({ WARDIAN_GUEST: '' })).values.guest, 'auto');
+    assert.equal((await load({ WARDIAN_GUEST: 'mini' })).values.guest, 'mini');
+    await assert.rejects(load({ WARDIAN_GUEST: 'maxi' }), {
+      code: 'CONFIG_INVALID',
+      hint: /"auto", "distro" or "mini"/,
+    });
+  });
+
   it('refuses values of another kind or range, and says which would do', async () => {
     const cases: [string, RegExp, RegExp][] = [
       ['pool.size = "2"', /line 1: pool\.size is "2"$/, /whole number from 0 to 32/],

@@ -3,15 +3,15 @@ import type { Directories } from '../host/directories.ts';
 import { ImageStore } from '../image/image-store.ts';
 import type { SandboxServices } from '../sandbox/start-machine.ts';
 import type { GuestPreference } from '../template/guest-pair.ts';
-import { GuestPairs, parseGuestPreference } from '../template/guest-pairs.ts';
+import { GuestPairs } from '../template/guest-pairs.ts';
 import type { SandboxerInfo } from './api.ts';
 
 export interface ServiceOptions {
   readonly directories: Directories;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly launcherPath: string;
-  /** What sandboxes get that ask for no guest; absent: what `WARDIAN_GUEST` says. */
-  readonly guest?: GuestPreference;
+  /** What sandboxes get that ask for no guest. */
+  readonly guest: GuestPreference;
 }
 
 /** The part of what people are told that is decided here. */
@@ -36,7 +36,7 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     launcherPath,
     diskDirectories: [path.join(directories.data, 'images'), warmUpDirectory],
     accelerator: environment['WARDIAN_ACCEL'],
-    preference: options.guest ?? parseGuestPreference(environment['WARDIAN_GUEST']),
+    preference: options.guest,
   });
   const describe = async (): Promise<GuestInfo> => {
     const { loaded, ...guest } = await pairs.describe();

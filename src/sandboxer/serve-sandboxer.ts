@@ -19,7 +19,8 @@ import { sweepPool } from './pool/sweep-pool.ts';
 import { getPoolDirectory, WarmPool } from './pool/warm-pool.ts';
 import { Sandboxer } from './sandboxer.ts';
 
-export interface ServeOptions extends ServiceOptions {
+/** The guest comes from the configuration, which is read here. */
+export interface ServeOptions extends Omit<ServiceOptions, 'guest'> {
   readonly log: (line: string) => void;
 }
 

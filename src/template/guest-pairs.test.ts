@@ -5,7 +5,7 @@ import type { Accelerator, HypervisorDriver } from '../hypervisor/driver.ts';
 import type { DriverOptions, LoadedDriver } from '../hypervisor/driver-options.ts';
 import { WardianError } from '../util/errors.ts';
 import type { GuestPreference } from './guest-pair.ts';
-import { GuestPairs, parseGuestPreference } from './guest-pairs.ts';
+import { GuestPairs } from './guest-pairs.ts';
 import { GuestCache } from './testing/guest-cache.ts';
 
 describe('pairs of kernel and VMM', () => {
@@ -175,17 +175,5 @@ describe('pairs of kernel and VMM', () => {
     const pairs = await open();
     write(all(), { sha256: { kernel: 'a'.repeat(64), initramfs: 'c'.repeat(64) } });
     assert.equal(await name(pairs), '6.1.0-1-amd64 in distro');
-  });
-});
-
-describe('WARDIAN_GUEST', () => {
-  it('is one of three words, or absent', () => {
-    assert.equal(parseGuestPreference(undefined), 'auto');
-    assert.equal(parseGuestPreference(''), 'auto');
-    assert.equal(parseGuestPreference('mini'), 'mini');
-    assert.throws(() => parseGuestPreference('maxi'), {
-      code: 'CONFIG_INVALID',
-      hint: /"auto", "distro" or "mini"/,
-    });
   });
 });

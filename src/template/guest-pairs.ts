@@ -33,15 +33,6 @@ interface Vmm {
   readonly loaded: LoadedDriver;
 }
 
-/** Reads `WARDIAN_GUEST`; CONFIG_INVALID for what is no kernel. */
-export function parseGuestPreference(text: string | undefined): GuestPreference {
-  const found = GUEST_PREFERENCES.find((preference) => preference === (text || 'auto'));
-  if (found !== undefined) return found;
-  throw new WardianError('CONFIG_INVALID', `WARDIAN_GUEST is ${JSON.stringify(text)}`, {
-    hint: 'give "auto", "distro" or "mini"',
-  });
-}
-
 /**
  * The pairs of kernel and VMM that sandboxes can have. A pair is readied when it is first asked for; what is
  * built while this lives is used from the next start on.
