@@ -1,3 +1,5 @@
+import type { TapBackend } from './network-config.ts';
+
 /** A virtual machine described as data. A hypervisor driver turns it into whatever its VMM wants. */
 export interface MachineConfig {
   readonly cpus: number;
@@ -51,14 +53,17 @@ export interface ScsiControllerDevice {
 export interface NetworkDevice {
   readonly kind: 'network';
   readonly id: string;
-  readonly backend: { readonly kind: 'none' };
+  readonly backend: { readonly kind: 'none' } | TapBackend;
 }
 
 /** A folder of the host, seen by the guest through 9p under a tag. */
 export interface ShareDevice {
   readonly kind: 'share';
   readonly tag: string;
+  /** May lead into another mount namespace (/proc/PID/root/...): the folder is opened once, and seen from there. */
   readonly path: string;
+  /** The guest owns what is in it: files get the guest's user ids, device nodes and modes. Default: false. */
+  readonly writable?: boolean;
 }
 
 /** A source of entropy for the guest. */

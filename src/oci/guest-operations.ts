@@ -18,6 +18,24 @@ export interface GuestContainer {
   sysctls: GuestKeyValue[];
   cgroupFiles: GuestKeyValue[];
   rootfsPropagation: bigint;
+  joins: GuestJoin[];
+  startHooks: GuestHook[];
+}
+
+/** A namespace of another container in the sandbox, by its CLONE_NEW* bit. */
+export interface GuestJoin {
+  namespace: bigint;
+  containerId: string;
+}
+
+/** A program of the container's root file system that runs before its process. */
+export interface GuestHook {
+  path: string;
+  args: string[];
+  env: string[];
+  /** 0: none. */
+  timeoutMilliseconds: number;
+  input: Uint8Array;
 }
 
 export interface GuestRootfs {
@@ -25,6 +43,8 @@ export interface GuestRootfs {
   layers: GuestLayer[];
   readOnly: boolean;
   writableBytes: bigint;
+  /** Relative to the share; empty: there are layers. */
+  folder: string;
 }
 
 export interface GuestLayer {
@@ -41,6 +61,9 @@ export interface GuestMount {
   data: string;
   propagation: bigint;
   copyUp: boolean;
+  /** MOUNT_ATTR_* bits for the whole tree of a bind. */
+  recursiveSet: bigint;
+  recursiveClear: bigint;
 }
 
 export interface GuestFile {
@@ -86,6 +109,20 @@ export interface GuestProcess {
   /** An array of `struct sock_filter`, little endian; empty: none. */
   seccompFilter: Uint8Array;
   seccompFlags: number;
+  scheduler?: GuestScheduler;
+  /** As ioprio_set(2) takes it. */
+  ioPriority?: number;
+}
+
+/** struct sched_attr of sched_setattr(2). */
+export interface GuestScheduler {
+  policy: number;
+  flags: bigint;
+  nice: number;
+  priority: number;
+  runtimeNanoseconds: bigint;
+  deadlineNanoseconds: bigint;
+  periodNanoseconds: bigint;
 }
 
 /** Bit n is capability n. */

@@ -4,8 +4,8 @@ import type { Mount } from '../runtime-spec/types.ts';
 import { type MountOptions, MS, parseMountOptions, propagationFlags } from './mount-options.ts';
 import { invalid, unsupported } from './unsupported.ts';
 
-/** Where in the guest the source of a bind mount is to be found; undefined: nowhere. */
-export type BindSource = (source: string) => string | undefined;
+/** Where in the guest the source of a bind mount is to be found, by its place in `mounts`; undefined: nowhere. */
+export type BindSource = (source: string, index: number) => string | undefined;
 
 /** File systems that need nothing of the host. */
 const VIRTUAL_FILE_SYSTEMS = new Set([
@@ -18,7 +18,9 @@ const MAXIMUM_DATA_LENGTH = 4095;
 
 /** Turns the mounts of a specification into the agent's, in the same order. */
 export function translateMounts(mounts: readonly Mount[], bindSource: BindSource): GuestMount[] {
-  return mounts.map((mount, index) => translateMount(mount, `mounts[${index}]`, bindSource));
+  return mounts.map((mount, index) =>
+    translateMount(mount, `mounts[${index}]`, (source) => bindSource(source, index)),
+  );
 }
 
 /** The MS_* flags of linux.rootfsPropagation; 0 when it is absent. */
@@ -55,7 +57,7 @@ function translateMount(mount: Mount, path: string, bindSource: BindSource): Gue
     throw invalid(path, `asks for tmpcopyup, but ${destination} is not a tmpfs`);
   }
   const { data, propagation, copyUp } = options;
-  return { destination, data, propagation, copyUp, ...kind };
+  return { destination, data, propagation, copyUp, recursiveSet: 0n, recursiveClear: 0n, ...kind };
 }
 
 type MountKind = Pick<GuestMount, 'type' | 'source' | 'flags'>;

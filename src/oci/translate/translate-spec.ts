@@ -1,4 +1,10 @@
-import type { GuestContainer, GuestFile, GuestKeyValue, GuestLayer } from '../guest-operations.ts';
+import type {
+  GuestContainer,
+  GuestFile,
+  GuestJoin,
+  GuestKeyValue,
+  GuestLayer,
+} from '../guest-operations.ts';
 import type { Linux, Process, Spec } from '../runtime-spec/types.ts';
 import { translateResources } from './cgroup-files.ts';
 import { translateDevices } from './devices.ts';
@@ -12,6 +18,8 @@ export interface TranslationPolicy {
   id: string;
   /** Top first. */
   layers: GuestLayer[];
+  /** The root file system as a folder of the share, instead of layers. */
+  folder?: string;
   /** Size of the tmpfs that takes the writes; absent: the guest kernel's default. */
   writableBytes?: bigint;
   /** Keep the first process's stdin open. */
@@ -21,6 +29,10 @@ export interface TranslationPolicy {
   newNamespaces?: readonly NewNamespace[];
   /** Where the sources of bind mounts are in the guest; absent: nowhere, and they are refused. */
   bindSource?: BindSource;
+  /** Namespaces of another container of the sandbox, instead of new ones. */
+  joins?: GuestJoin[];
+  /** What hooks in the guest get on stdin. */
+  hookState?: string;
 }
 
 /**
@@ -38,6 +50,7 @@ export function translateSpec(spec: Spec, policy: TranslationPolicy): GuestConta
       layers: policy.layers,
       readOnly: spec.root?.readonly ?? false,
       writableBytes: policy.writableBytes ?? 0n,
+      folder: policy.folder ?? '',
     },
     process: translateProcess(requireProcess(spec), surroundings),
     namespaces: translateNamespaces(linux, namespaces),
@@ -50,6 +63,8 @@ export function translateSpec(spec: Spec, policy: TranslationPolicy): GuestConta
     sysctls: translateSysctls(linux.sysctl ?? {}, spec.domainname),
     cgroupFiles: translateResources(linux.resources ?? {}),
     rootfsPropagation: translateRootfsPropagation(linux.rootfsPropagation),
+    joins: policy.joins ?? [],
+    startHooks: [],
   };
 }
 
