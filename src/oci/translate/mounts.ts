@@ -7,6 +7,8 @@ import { invalid, unsupported } from './unsupported.ts';
 /** Where in the guest the source of a bind mount is to be found, by its place in `mounts`; undefined: nowhere. */
 export type BindSource = (source: string, index: number) => string | undefined;
 
+type FindSource = (source: string) => string | undefined;
+
 /** File systems that need nothing of the host. */
 const VIRTUAL_FILE_SYSTEMS = new Set([
   ...['tmpfs', 'ramfs', 'proc', 'sysfs', 'devpts', 'mqueue', 'cgroup2', 'hugetlbfs', 'overlay'],
@@ -32,7 +34,7 @@ export function translateRootfsPropagation(word: string | undefined): bigint {
   return flags;
 }
 
-function translateMount(mount: Mount, path: string, bindSource: BindSource): GuestMount {
+function translateMount(mount: Mount, path: string, bindSource: FindSource): GuestMount {
   const options = parseMountOptions(mount.options ?? []);
   const destination = posix.resolve('/', mount.destination);
   if (destination === '/') throw invalid(path, 'would cover the root of the container');
@@ -62,7 +64,7 @@ function translateMount(mount: Mount, path: string, bindSource: BindSource): Gue
 
 type MountKind = Pick<GuestMount, 'type' | 'source' | 'flags'>;
 
-function findBindSource(mount: Mount, path: string, bindSource: BindSource): string {
+function findBindSource(mount: Mount, path: string, bindSource: FindSource): string {
   if (mount.source === undefined || mount.source === '')
     throw invalid(path, 'has no source to bind');
   const source = bindSource(mount.source);
