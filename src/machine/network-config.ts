@@ -44,6 +44,7 @@ export interface NetworkRoute {
   readonly prefixLength: number;
   readonly gateway?: string;
   readonly source?: string;
+  /** Empty for one that leads nowhere (blackhole, unreachable, prohibit). */
   readonly device: string;
   readonly metric: number;
   readonly scope: number;

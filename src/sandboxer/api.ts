@@ -1,5 +1,7 @@
 import type { PairExplanation } from '../template/explain-pair.ts';
 import type { GuestName } from '../template/guest.ts';
+import type { ContainerReference, EmptyResponse, ExecResponse } from './api-basics.ts';
+import type { EngineMethods } from './engine-api.ts';
 
 /**
  * What clients ask of the sandboxer over its socket. Frames are ttrpc's; payloads of requests and responses are
@@ -12,7 +14,7 @@ export const SOCKET_NAME = 'sandboxer.sock';
 /** Bytes that a client or the sandboxer may send on a stream beyond what was acknowledged. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 
-export interface SandboxerMethods {
+export interface SandboxerMethods extends EngineMethods {
   hello: { request: { version: string }; response: HelloResponse };
   run: { request: RunRequest; response: RunResponse };
   exec: { request: ExecRequest; response: ExecResponse };
@@ -20,7 +22,8 @@ export interface SandboxerMethods {
   inspect: { request: ContainerReference; response: ContainerDetails };
   stop: { request: ContainerReference & { timeoutMs: number }; response: EmptyResponse };
   kill: {
-    request: ContainerReference & { signal: number; execId?: string };
+    /** `all`: every process of the container. */
+    request: ContainerReference & { signal: number; execId?: string; all?: boolean };
     response: EmptyResponse;
   };
   remove: {
@@ -57,16 +60,11 @@ export interface TemplateRequest {
   guest?: GuestName;
 }
 
-export type EmptyResponse = Record<string, never>;
-
-/** A container by name, by id, or by a prefix of its id that no other has. */
-export interface ContainerReference {
-  container: string;
-}
-
 export interface HelloResponse {
   version: string;
   pid: number;
+  /** It leaves as soon as the container has ended for which it was started; another may take its place before. */
+  provisional: boolean;
 }
 
 /** `wardian run`: every field is validated again by the sandboxer. Absent means podman's default. */
@@ -133,10 +131,6 @@ export interface ExecRequest extends ContainerReference {
   interactive: boolean;
   /** Nobody attaches: output is dropped and the process goes on. */
   detached: boolean;
-}
-
-export interface ExecResponse {
-  pid: number;
 }
 
 export interface AttachRequest extends ContainerReference {
@@ -249,6 +243,8 @@ export interface ContainerStats {
 export interface SandboxerInfo {
   version: string;
   pid: number;
+  /** See HelloResponse. */
+  provisional: boolean;
   containers: { running: number; exited: number };
   accelerator: string;
   acceleratorReason: string;

@@ -1,5 +1,5 @@
 import type { NetworkConfig } from '../machine/network-config.ts';
-import type { ContainerReference, EmptyResponse, ExecResponse } from './api.ts';
+import type { ContainerReference, EmptyResponse, ExecResponse } from './api-basics.ts';
 
 /**
  * What the OCI runtime asks of the sandboxer: containers of an engine, made from a bundle. Each of their processes has

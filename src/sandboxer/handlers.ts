@@ -2,11 +2,12 @@ import { WardianError } from '../util/errors.ts';
 import { VERSION } from '../util/version.ts';
 import type { SandboxerInfo, SandboxerMethods, SandboxerStreams } from './api.ts';
 import type { ServerHandlers, ServerStream } from './connection/server-connection.ts';
+import type { EngineMethods } from './engine-api.ts';
 import { REQUEST_PARSERS } from './requests/request-parsers.ts';
 import type { Sandboxer } from './sandboxer.ts';
 
 type Unary = {
-  [M in keyof SandboxerMethods]: (
+  [M in Exclude<keyof SandboxerMethods, keyof EngineMethods>]: (
     request: SandboxerMethods[M]['request'],
     signal: AbortSignal,
   ) => Promise<SandboxerMethods[M]['response']>;
@@ -21,7 +22,7 @@ type Streams = {
 
 /** What the handlers need beside the containers. */
 export interface Surroundings {
-  describe(): Promise<Omit<SandboxerInfo, 'version' | 'pid' | 'containers'>>;
+  describe(): Promise<Omit<SandboxerInfo, 'version' | 'pid' | 'provisional' | 'containers'>>;
   drainPool(): Promise<void>;
   /** Asks the process to leave once this call is answered. */
   leave(): void;
@@ -30,7 +31,7 @@ export interface Surroundings {
 /** The sandboxer's API as a table: one line a method. */
 export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings): ServerHandlers {
   const unary: Unary = {
-    hello: async () => ({ version: VERSION, pid: process.pid }),
+    hello: async () => ({ version: VERSION, pid: process.pid, provisional: false }),
     run: (request, signal) => sandboxer.run(request, signal),
     exec: (request) => sandboxer.exec(request),
     list: async ({ all }) => ({ containers: sandboxer.list(all) }),
@@ -88,6 +89,7 @@ async function getInfo(sandboxer: Sandboxer, surroundings: Surroundings): Promis
   return {
     version: VERSION,
     pid: process.pid,
+    provisional: false,
     containers: { running, exited },
     ...(await surroundings.describe()),
   };

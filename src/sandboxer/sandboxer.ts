@@ -16,7 +16,6 @@ import {
   type ContainerStats,
   type ContainerSummary,
   type ExecRequest,
-  type ExecResponse,
   type ExitReport,
   type LogsRequest,
   type RunRequest,
@@ -24,6 +23,7 @@ import {
   STREAM_KIND,
   type TemplateRequest,
 } from './api.ts';
+import type { ExecResponse } from './api-basics.ts';
 import type { ServerStream } from './connection/server-connection.ts';
 import {
   type AttachableProcess,

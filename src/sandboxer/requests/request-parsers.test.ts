@@ -15,6 +15,47 @@ const EXEC = {
 };
 const ATTACH = { container: 'web', execId: ID, stdin: true, owner: true };
 const LOGS = { container: 'web', follow: true, timestamps: false };
+const NETWORK = {
+  interfaces: [
+    {
+      name: 'eth0',
+      macAddress: '02:42:ac:11:00:02',
+      mtuBytes: 1500,
+      addresses: [
+        { address: '172.17.0.2', prefixLength: 16, broadcast: '172.17.255.255', scope: 0 },
+      ],
+      backend: { kind: 'tap', namespacePath: '/proc/7/ns/net', name: 'tap0' },
+    },
+  ],
+  routes: [
+    {
+      family: 'inet',
+      prefixLength: 0,
+      gateway: '172.17.0.1',
+      device: 'eth0',
+      metric: 0,
+      scope: 0,
+      type: 1,
+      flags: 0,
+    },
+  ],
+  neighbours: [
+    { address: '172.17.0.1', macAddress: '02:42:ac:11:00:01', device: 'eth0', state: 128 },
+  ],
+};
+const CREATE = {
+  id: ID,
+  name: 'web',
+  spec: '{}',
+  share: {
+    directory: '/proc/7/root/run/wardian/share',
+    folder: 'web',
+    binds: [{ mount: 3, name: 'bind-3' }],
+  },
+  stub: { pid: 7, startTicks: '12345' },
+  cgroupDirectories: ['/sys/fs/cgroup/memory/web'],
+  hookState: '{}',
+};
 
 /** A whole request of each method. */
 const WHOLE: { readonly [M in keyof typeof REQUEST_PARSERS]: readonly object[] } = {
@@ -30,6 +71,7 @@ const WHOLE: { readonly [M in keyof typeof REQUEST_PARSERS]: readonly object[] }
   kill: [
     { container: 'web', signal: 9 },
     { container: 'web', signal: 64, execId: ID },
+    { container: 'web', signal: 15, all: true },
   ],
   remove: [{ container: 'web', force: false, timeoutMs: 10_000 }],
   wait: [{ container: 'web' }],
@@ -51,6 +93,13 @@ const WHOLE: { readonly [M in keyof typeof REQUEST_PARSERS]: readonly object[] }
     LOGS,
     { ...LOGS, tail: 0, sinceMs: -1.5, untilMs: 1e12, start: { position: 3, skipLines: 0 } },
   ],
+  createContainer: [CREATE, { ...CREATE, network: NETWORK, sandbox: ID }],
+  startContainer: [{ container: ID }],
+  deleteContainer: [{ container: ID }],
+  execContainer: [{ container: ID, execId: ID, process: '{}', stub: CREATE.stub }],
+  pauseContainer: [{ container: ID }],
+  resumeContainer: [{ container: ID }],
+  updateContainer: [{ container: ID, resources: '{}' }],
 };
 
 for (const [method, requests] of Object.entries(WHOLE) as [
@@ -87,6 +136,27 @@ const WRONG: [keyof typeof REQUEST_PARSERS, unknown, RegExp][] = [
   ['logs', { ...LOGS, tail: -1 }, /^tail/],
   ['logs', { ...LOGS, sinceMs: 'yesterday' }, /^sinceMs/],
   ['logs', { ...LOGS, start: { position: 0.5, skipLines: 0 } }, /^start.position/],
+  ['createContainer', { ...CREATE, id: 'web' }, /^id must be 64 hex digits$/],
+  ['createContainer', { ...CREATE, spec: {} }, /^spec must be a text$/],
+  ['createContainer', { ...CREATE, share: { ...CREATE.share, folder: '../x' } }, /^share.folder/],
+  ['createContainer', { ...CREATE, share: { ...CREATE.share, directory: 'x' } }, /absolute/],
+  [
+    'createContainer',
+    { ...CREATE, share: { ...CREATE.share, binds: [{ mount: 0, name: '.' }] } },
+    /^share.binds\[0\].name/,
+  ],
+  ['createContainer', { ...CREATE, stub: { pid: 0, startTicks: '1' } }, /^stub.pid/],
+  ['createContainer', { ...CREATE, stub: { pid: 1, startTicks: '-1' } }, /^stub.startTicks/],
+  ['createContainer', { ...CREATE, cgroupDirectories: ['..'] }, /^cgroupDirectories\[0\]/],
+  ['createContainer', { ...CREATE, network: {} }, /^network.interfaces must be a list$/],
+  [
+    'createContainer',
+    { ...CREATE, network: { ...NETWORK, neighbours: [{ address: '::1' }] } },
+    /^network.neighbours\[0\].macAddress/,
+  ],
+  ['startContainer', { container: ID.slice(1) }, /^container must be 64 hex digits$/],
+  ['execContainer', { container: ID, execId: ID, process: '{}' }, /^stub must be an object$/],
+  ['updateContainer', { container: ID, resources: { memory: 1 } }, /^resources must be a text$/],
   ['logs', { ...LOGS, start: 7 }, /^start must be an object$/],
 ];
 

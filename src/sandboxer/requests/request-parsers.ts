@@ -1,12 +1,18 @@
 import type {
   AttachRequest,
-  ContainerReference,
   ExecRequest,
   LogStart,
   LogsRequest,
   SandboxerMethods,
   SandboxerStreams,
 } from '../api.ts';
+import type { ContainerReference } from '../api-basics.ts';
+import {
+  parseCreateContainer,
+  parseEngineReference,
+  parseExecContainer,
+  parseUpdateContainer,
+} from './engine-parsers.ts';
 import {
   type Fields,
   parseProcessFields,
@@ -40,6 +46,7 @@ export const REQUEST_PARSERS: {
   kill: (value) => ({
     ...parseProcessReference(value),
     signal: requireSignal(requireRequest(value)['signal'], 'signal'),
+    ...parseAll(requireRequest(value)),
   }),
   remove: (value) => ({
     ...parseReference(value),
@@ -61,7 +68,18 @@ export const REQUEST_PARSERS: {
   shutdown: (value) => ({ force: requireBoolean(requireRequest(value), 'force') }),
   attach: parseAttachRequest,
   logs: parseLogsRequest,
+  createContainer: parseCreateContainer,
+  startContainer: parseEngineReference,
+  deleteContainer: parseEngineReference,
+  execContainer: parseExecContainer,
+  pauseContainer: parseEngineReference,
+  resumeContainer: parseEngineReference,
+  updateContainer: parseUpdateContainer,
 };
+
+function parseAll(fields: Fields): { all?: boolean } {
+  return fields['all'] === undefined ? {} : { all: requireBoolean(fields, 'all') };
+}
 
 function parseExecRequest(value: unknown): ExecRequest {
   const fields = requireRequest(value);
