@@ -45,6 +45,8 @@ export interface BootRequest {
   readonly directory: string;
   /** Set when the machine is to become a template: its memory then lives in a file that can be kept. */
   readonly snapshotable: boolean;
+  /** Folders of the host's cgroups which the VMM joins before it takes memory. Default: none. */
+  readonly cgroupDirectories?: readonly string[];
   readonly signal?: AbortSignal;
   /** Told of what the VMM reaches. */
   readonly trace?: Trace | undefined;
@@ -58,6 +60,8 @@ export interface CloneRequest {
   readonly config: MachineConfig;
   /** Others are to be forked of it. It must not be given anybody's code to run: it stays among us. Default: false. */
   readonly isStem?: boolean;
+  /** As for a boot. */
+  readonly cgroupDirectories?: readonly string[];
   readonly signal?: AbortSignal;
   readonly trace?: Trace | undefined;
 }
@@ -68,6 +72,7 @@ export interface ForkRequest {
   readonly stem: VirtualMachineRecord;
   /** As for a clone. */
   readonly config: MachineConfig;
+  readonly cgroupDirectories?: readonly string[];
   readonly signal?: AbortSignal;
   readonly trace?: Trace | undefined;
 }

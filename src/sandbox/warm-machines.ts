@@ -1,11 +1,12 @@
 import type { HypervisorDriver } from '../hypervisor/driver.ts';
 import type { SandboxMachine } from '../template/clone.ts';
+import type { HostResources } from '../template/machine.ts';
 import type { Template } from '../template/template.ts';
 import type { Trace } from '../util/trace.ts';
 
 /** A machine that has run something already and is nobody's again: it is given away, or forked. */
 export interface WarmMachine {
-  /** It is forked: a start that was given up does it no harm. */
+  /** It is forked: a start that was given up does it no harm. Only then can it be given what HostResources names. */
   readonly isStem: boolean;
   /** The machine for a container. When it fails this one is to be discarded. */
   start(request: WarmStart): Promise<SandboxMachine>;
@@ -13,7 +14,7 @@ export interface WarmMachine {
   discard(): Promise<void>;
 }
 
-export interface WarmStart {
+export interface WarmStart extends HostResources {
   readonly id: string;
   /** Where a machine that is made now has its folder: it is made then. One that is given away has one. */
   readonly directory: string;

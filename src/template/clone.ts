@@ -4,9 +4,10 @@ import type {
   VirtualMachine,
   VirtualMachineRecord,
 } from '../hypervisor/driver.ts';
+import { WardianError } from '../util/errors.ts';
 import type { Trace } from '../util/trace.ts';
 import type { Guest } from './guest.ts';
-import { describeSandboxMachine, makeShareDirectory } from './machine.ts';
+import { describeSandboxMachine, type HostResources, makeShareDirectory } from './machine.ts';
 import type { SizeClass } from './size-class.ts';
 import type { Template } from './template.ts';
 
@@ -15,7 +16,7 @@ export interface SandboxMachine {
   readonly agent: AgentClient;
 }
 
-interface StartRequest {
+interface StartRequest extends HostResources {
   readonly driver: HypervisorDriver;
   readonly id: string;
   /** An empty folder for the machine. */
@@ -42,14 +43,17 @@ export async function cloneSandboxMachine(
   const { driver, template, id, directory, signal, onSessionRestarted, trace } = request;
   const { size, snapshot, nonce } = template;
   const { imagePath, exchangeable = false, isStem = false } = request;
-  const shareDirectory = await makeShareDirectory(directory);
-  const hostSide = { shareDirectory, imagePath, exchangeable };
+  const { taps, cgroupDirectories = [] } = request;
+  checkTaps(taps);
+  const share = request.share ?? (await makeEmptyShare(directory));
+  const hostSide = { share, taps, imagePath, exchangeable };
   const machine = await driver.clone({
     id,
     directory,
     snapshot,
     config: describeSandboxMachine(size, snapshot.config.boot, hostSide),
     isStem,
+    cgroupDirectories,
     ...(signal && { signal }),
     trace,
   });
@@ -73,10 +77,13 @@ export async function forkSandboxMachine(
 ): Promise<SandboxMachine> {
   const { driver, stem, id, directory, imagePath, signal, onSessionRestarted, trace } = request;
   const { size, snapshot } = stem.template;
-  const shareDirectory = await makeShareDirectory(directory);
+  const { taps, cgroupDirectories = [] } = request;
+  checkTaps(taps);
+  const share = request.share ?? (await makeEmptyShare(directory));
   const machine = await driver.fork({
     ...{ id, directory, stem: stem.record },
-    config: describeSandboxMachine(size, snapshot.config.boot, { shareDirectory, imagePath }),
+    config: describeSandboxMachine(size, snapshot.config.boot, { share, taps, imagePath }),
+    cgroupDirectories,
     ...(signal && { signal }),
     trace,
   });
@@ -92,12 +99,14 @@ export async function bootSandboxMachine(
 ): Promise<SandboxMachine> {
   const { driver, guest, size, id, directory, imagePath, signal, onSessionRestarted, trace } =
     request;
-  const shareDirectory = await makeShareDirectory(directory);
+  const { taps, cgroupDirectories = [] } = request;
+  const share = request.share ?? (await makeEmptyShare(directory));
   const machine = await driver.boot({
     id,
     directory,
     snapshotable: false,
-    config: describeSandboxMachine(size, guest.boot, { shareDirectory, imagePath }),
+    config: describeSandboxMachine(size, guest.boot, { share, taps, imagePath }),
+    cgroupDirectories,
     ...(signal && { signal }),
     trace,
   });
@@ -105,6 +114,16 @@ export async function bootSandboxMachine(
     machine,
     onSessionRestarted === undefined ? {} : { onSessionRestarted },
   );
+}
+
+async function makeEmptyShare(directory: string) {
+  return { path: await makeShareDirectory(directory), writable: false };
+}
+
+/** What a template's guest has found when it booted is all that it will ever find. */
+function checkTaps(taps: HostResources['taps'] = []): void {
+  if (taps.length <= 1) return;
+  throw new WardianError('INTERNAL', `a template has one network device, not ${taps.length}`);
 }
 
 async function connectAgent(

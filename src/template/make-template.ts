@@ -40,7 +40,7 @@ export async function makeTemplate(request: MakeRequest): Promise<MadeTemplate> 
     await mkdir(directory, { recursive: true, mode: 0o711 });
     cleanup.defer('template machine folder', () => rm(directory, { recursive: true, force: true }));
     const config = describeSandboxMachine(size, guest.boot, {
-      shareDirectory: await makeShareDirectory(directory),
+      share: { path: await makeShareDirectory(directory), writable: false },
     });
     request.onProgress('booting the guest once, to clone it from now on');
     const machine = await driver.boot({ id, config, directory, snapshotable: true, signal });
