@@ -16,7 +16,17 @@ export interface NetworkInterface {
   readonly macAddress: string;
   readonly mtuBytes: number;
   readonly addresses: readonly NetworkAddress[];
+  /** How the guest treats it, beyond its kernel's defaults. */
+  readonly settings: readonly NetworkSetting[];
   readonly backend: TapBackend;
+}
+
+/** A file below /proc/sys/net/FAMILY/conf/INTERFACE in the guest. */
+export interface NetworkSetting {
+  readonly family: 'ipv4' | 'ipv6';
+  /** "accept_ra" */
+  readonly name: string;
+  readonly value: number;
 }
 
 /** A tap device in a network namespace of the host, which the VMM is given open. */
@@ -53,6 +63,8 @@ export interface NetworkRoute {
   /** RTNH_F_* of rtnetlink(7). */
   readonly flags: number;
   readonly mtuBytes?: number;
+  /** RT_TABLE_* of rtnetlink(7); absent: the main table. */
+  readonly table?: number;
 }
 
 export interface NetworkNeighbour {

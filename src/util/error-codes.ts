@@ -97,6 +97,12 @@ export const ERROR_CODES = {
     meaning: 'the specification asks for what a VM cannot mean',
     remedy: 'leave out what the message names',
   },
+  NETWORK_UNSUPPORTED: {
+    kind: 'user',
+    exitCode: 125,
+    meaning: 'the container is given a network that its virtual machine cannot have',
+    remedy: 'choose another kind of network; docs/network.md says which there are',
+  },
   CONFIG_INVALID: {
     kind: 'user',
     exitCode: 125,
@@ -132,6 +138,13 @@ export const ERROR_CODES = {
     exitCode: 125,
     meaning: 'the host has too little free memory',
     remedy: 'stop something, or ask for less with --memory',
+  },
+  NETWORK_FAILED: {
+    kind: 'host',
+    exitCode: 125,
+    meaning: 'the network of a container could not be brought to its virtual machine',
+    remedy:
+      'see what the host lacks: wardian check; docs/network.md says what is done to the network',
   },
   KSM_MISSING: {
     kind: 'host',

@@ -4,6 +4,7 @@ import type {
   NetworkInterface,
   NetworkNeighbour,
   NetworkRoute,
+  NetworkSetting,
   TapBackend,
 } from '../../machine/network-config.ts';
 import {
@@ -17,6 +18,9 @@ import {
 
 const MAX_INTERFACES = 32;
 const MAX_ADDRESSES = 256;
+const MAX_SETTINGS = 16;
+/** Names of files in /proc/sys/net/ipv4/conf/NAME. */
+const SETTING_NAME = /^[a-z0-9_]{1,64}$/;
 /** Routes and neighbours of a node in a large cluster; each is a message of a hundred bytes. */
 const MAX_ENTRIES = 4096;
 /** Longest text of an address: IPv6 with a zone. */
@@ -77,8 +81,24 @@ function parseInterface(fields: Fields, place: string): NetworkInterface {
       most: MAX_ADDRESSES,
       parse: parseAddress,
     }),
+    settings: parseList(fields, place, {
+      name: 'settings',
+      most: MAX_SETTINGS,
+      parse: parseSetting,
+    }),
     backend: parseBackend(fields['backend'], `${place}.backend`),
   };
+}
+
+function parseSetting(fields: Fields, place: string): NetworkSetting {
+  const { family, name, value } = fields;
+  if (family !== 'ipv4' && family !== 'ipv6') {
+    throw wrong(`${place}.family`, 'must be ipv4 or ipv6');
+  }
+  if (typeof name !== 'string' || !SETTING_NAME.test(name)) {
+    throw wrong(`${place}.name`, 'must be the name of a setting');
+  }
+  return { family, name, value: requireInteger(value, `${place}.value`, UINT32) };
 }
 
 function parseBackend(value: unknown, place: string): TapBackend {
@@ -103,7 +123,7 @@ function parseAddress(fields: Fields, place: string): NetworkAddress {
 }
 
 function parseRoute(fields: Fields, place: string): NetworkRoute {
-  const { family, mtuBytes } = fields;
+  const { family, mtuBytes, table } = fields;
   if (family !== 'inet' && family !== 'inet6') {
     throw wrong(`${place}.family`, 'must be inet or inet6');
   }
@@ -121,6 +141,7 @@ function parseRoute(fields: Fields, place: string): NetworkRoute {
     ...(mtuBytes === undefined
       ? {}
       : { mtuBytes: requireInteger(mtuBytes, `${place}.mtuBytes`, UINT32) }),
+    ...(table === undefined ? {} : { table: requireInteger(table, `${place}.table`, UINT32) }),
   };
 }
 

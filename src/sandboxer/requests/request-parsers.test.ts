@@ -24,6 +24,7 @@ const NETWORK = {
       addresses: [
         { address: '172.17.0.2', prefixLength: 16, broadcast: '172.17.255.255', scope: 0 },
       ],
+      settings: [{ family: 'ipv6', name: 'accept_ra', value: 0 }],
       backend: { kind: 'tap', namespacePath: '/proc/7/ns/net', name: 'tap0' },
     },
   ],
