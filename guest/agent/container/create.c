@@ -6,6 +6,7 @@
 #include "container/spare.h"
 #include "process/spawn.h"
 #include "rootfs/layers.h"
+#include "rootfs/share.h"
 
 #include <sys/syscall.h>
 
@@ -16,7 +17,10 @@ static int check_create(const message(CreateContainerRequest) *request, struct f
     for (struct container *other = containers; other; other = other->next) count++;
     if (count >= CONTAINERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many containers");
     if (check_namespaces(request->namespaces, why)) return -EINVAL;
-    if (!request->has_rootfs || request->rootfs.layers_count == 0) return fail(why, STATUS_INVALID_ARGUMENT, "a root needs a layer");
+    bool has_folder = text_or_empty(request->rootfs.folder)[0];
+    if (!request->has_rootfs || has_folder == (request->rootfs.layers_count > 0)) {
+        return fail(why, STATUS_INVALID_ARGUMENT, "a root needs layers or a folder");
+    }
     if (request->rootfs.layers_count > LAYERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many layers");
     return check_process(&request->process, request->has_process, why);
 }
@@ -29,6 +33,12 @@ static int acquire_layers(struct container *container, const message(Rootfs) *ro
         container->luns[container->lun_count++] = rootfs->layers[i].lun;
     }
     return 0;
+}
+
+static int acquire_share(struct container *container, const message(CreateContainerRequest) *request, struct failure *why) {
+    int error = share_is_wanted(request) ? share_acquire(why) : 0;
+    container->has_share = !error && share_is_wanted(request);
+    return error;
 }
 
 // By the child's own descriptor: the way through /proc would be code that nothing else needs.
@@ -49,6 +59,7 @@ static int build(struct container *container, const message(CreateContainerReque
     bool is_spare = container->processes != NULL;
     int root = -1;
     int error = is_spare ? 0 : acquire_layers(container, &request->rootfs, why);
+    if (!error) error = acquire_share(container, request, why);
     if (!error && !is_spare) error = cgroup_create(container->cgroup_name, &container->cgroup_fd, why);
     if (!error && is_spare) error = spare_limit(container, request, why);
     if (!error && !is_spare) error = cgroup_write_files(container->cgroup_fd, request->cgroup_files, request->cgroup_files_count, why);

@@ -3,6 +3,7 @@
 #include "container/cgroup.h"
 #include "process/stdio-calls.h"
 #include "rootfs/layers.h"
+#include "rootfs/share.h"
 #include "system/reap.h"
 
 #include <sched.h>
@@ -85,6 +86,7 @@ static void forget_container(struct container *container) {
     close_and_forget(&container->mounts_fd);
     close_and_forget(&container->root_fd); // the last hold on the layers below
     for (size_t i = 0; i < container->lun_count; i++) layers_release(container->luns[i]);
+    if (container->has_share) share_release();
     cgroup_remove(container->cgroup_name, container->cgroup_fd);
     close_and_forget(&container->cgroup_fd);
     close_and_forget(&container->pidfd);

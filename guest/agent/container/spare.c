@@ -6,6 +6,7 @@
 #include "process/control.h"
 #include "process/spawn.h"
 #include "rootfs/path.h"
+#include "rootfs/share.h"
 
 #include <fcntl.h>
 #include <pb_decode.h>
@@ -96,7 +97,8 @@ static bool same_texts(char **a, size_t a_count, char **b, size_t b_count) {
 
 static bool same_mount(const message(Mount) *a, const message(Mount) *b) {
     return same_text(a->destination, b->destination) && same_text(a->type, b->type) && same_text(a->source, b->source) &&
-           a->flags == b->flags && same_text(a->data, b->data) && a->propagation == b->propagation && a->copy_up == b->copy_up;
+           a->flags == b->flags && same_text(a->data, b->data) && a->propagation == b->propagation && a->copy_up == b->copy_up &&
+           a->recursive_set == b->recursive_set && a->recursive_clear == b->recursive_clear;
 }
 
 static bool same_device(const message(DeviceNode) *a, const message(DeviceNode) *b) {
@@ -152,8 +154,9 @@ int spare_limit(struct container *container, const message(CreateContainerReques
     return error;
 }
 
+// The spare container's mount namespace is older than the share, and its process has joined nobody.
 static bool fits(const message(CreateContainerRequest) *request) {
-    return request->namespaces == pattern.namespaces && mounts_fit(request) && devices_fit(request) && limits_fit(request) &&
+    return !share_is_wanted(request) && request->joins_count == 0 && request->namespaces == pattern.namespaces && mounts_fit(request) && devices_fit(request) && limits_fit(request) &&
            same_texts(request->masked_paths, request->masked_paths_count, pattern.masked_paths, pattern.masked_paths_count) &&
            same_texts(request->readonly_paths, request->readonly_paths_count, pattern.readonly_paths, pattern.readonly_paths_count);
 }

@@ -122,7 +122,7 @@ static int build_container(const message(CreateContainerRequest) *request, struc
     int error = unshare_cgroup(request->namespaces, why);
     if (!error) error = raise_loopback(request, why);
     if (!error) error = set_names(request, why);
-    if (!error) error = rootfs_mount_scratch(why);
+    if (!error && request->rootfs.layers_count) error = rootfs_mount_scratch(why);
     if (!error) error = rootfs_mount(&request->rootfs, &root, why);
     if (!error) error = rootfs_surround(root, request, why);
     if (!error) error = finish_container(root, request, 0, why);

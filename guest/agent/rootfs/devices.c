@@ -46,7 +46,7 @@ int devices_make_links(int root, struct failure *why) {
         {"pts/ptmx", "ptmx"},           {"/proc/self/fd", "fd"},        {"/proc/self/fd/0", "stdin"},
         {"/proc/self/fd/1", "stdout"},  {"/proc/self/fd/2", "stderr"},
     };
-    AUTO_CLOSE int dev = path_open(root, "/dev", O_PATH | O_DIRECTORY, 0);
+    AUTO_CLOSE int dev = path_make_directory(root, "/dev", 0755);
     if (dev < 0) return fail_errno(why, dev, "cannot open /dev");
     for (size_t i = 0; i < COUNT(links); i++) {
         if (symlinkat(links[i][0], dev, links[i][1]) < 0 && errno != EEXIST) {

@@ -9,10 +9,10 @@
 // Whether `path` lies inside the directory `above`; both are absolute and without "..".
 bool path_is_below(const char *path, const char *above);
 int path_open(int root, const char *path, uint64_t flags, mode_t mode);
-// Opens a directory (O_PATH), making it and its parents when missing.
+// Opens a directory (O_PATH), making it and its parents when missing: also where a link leads to nothing yet.
 int path_make_directory(int root, const char *path, mode_t mode);
 // Opens the directory that holds `path` (made when missing), and stores where the last component begins.
 // -EINVAL when there is no last component, or when it is "." or "..".
 int path_make_parent(int root, const char *path, const char **name);
-// Opens a file (O_PATH), making an empty one when missing.
+// Opens a file (O_PATH), making an empty one when missing, also where a link leads to nothing yet.
 int path_make_file(int root, const char *path, mode_t mode);

@@ -4,6 +4,8 @@
 #include "rootfs/devices.h"
 #include "rootfs/mounts.h"
 #include "rootfs/path.h"
+#include "rootfs/share.h"
+#include "rootfs/tree.h"
 #include "rootfs/upper.h"
 
 #include <fcntl.h>
@@ -56,16 +58,31 @@ static int overlay_options(char *options, const message(Rootfs) *rootfs, const c
     return length >= OVERLAY_OPTIONS_SIZE ? -E2BIG : 0;
 }
 
-int rootfs_mount(const message(Rootfs) *rootfs, int *root, struct failure *why) {
-    char scratch[256], upper[272], work[272], merged[256], options[OVERLAY_OPTIONS_SIZE];
+// A mount of its own for a folder of the share: it can be read-only, and "/" must be one.
+static int mount_folder(const char *folder, const char *target) {
+    AUTO_CLOSE int found = share_open(folder);
+    AUTO_CLOSE int tree = found < 0 ? found : tree_copy(found, "", true);
+    AUTO_CLOSE int place = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (tree < 0) return tree;
+    return place < 0 ? -errno : tree_attach(tree, place);
+}
+
+static int mount_layers(const message(Rootfs) *rootfs, const char *merged) {
+    char scratch[256], upper[272], work[272], options[OVERLAY_OPTIONS_SIZE];
     snprintf(scratch, sizeof scratch, "%s/scratch", settings.run_dir);
-    snprintf(merged, sizeof merged, "%s/root", settings.run_dir);
     snprintf(upper, sizeof upper, "%s/upper", scratch);
     snprintf(work, sizeof work, "%s/work", scratch);
     int error = limit_scratch(scratch, rootfs->writable_bytes);
     if (!error) error = dress_upper(upper, rootfs->layers[0].lun);
     if (!error) error = overlay_options(options, rootfs, upper, work);
-    if (!error && mount("overlay", merged, "overlay", 0, options) < 0) error = -errno;
+    return !error && mount("overlay", merged, "overlay", 0, options) < 0 ? -errno : error;
+}
+
+int rootfs_mount(const message(Rootfs) *rootfs, int *root, struct failure *why) {
+    char merged[256];
+    snprintf(merged, sizeof merged, "%s/root", settings.run_dir);
+    const char *folder = text_or_empty(rootfs->folder);
+    int error = folder[0] ? mount_folder(folder, merged) : mount_layers(rootfs, merged);
     if (error) return fail_errno(why, error, "cannot make the root file system");
     *root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return *root < 0 ? fail_errno(why, errno, "cannot open the root file system") : 0;
@@ -106,11 +123,11 @@ int rootfs_write_ahead(const message(CreateContainerRequest) *request, uint64_t 
     return 0;
 }
 
-static bool has_own_dev(const message(CreateContainerRequest) *request) {
+// A /dev that the host shares is the host's to furnish.
+static bool has_shared_dev(const message(CreateContainerRequest) *request) {
     for (size_t i = 0; i < request->mounts_count; i++) {
-        if (strcmp(text_or_empty(request->mounts[i].destination), "/dev") == 0) {
-            return strcmp(text_or_empty(request->mounts[i].type), "tmpfs") == 0;
-        }
+        const message(Mount) *mount = &request->mounts[i];
+        if (strcmp(text_or_empty(mount->destination), "/dev") == 0) return share_relative(text_or_empty(mount->source)) != NULL;
     }
     return false;
 }
@@ -130,7 +147,8 @@ int rootfs_mount_from(int root, const message(CreateContainerRequest) *request, 
 
 int rootfs_surround(int root, const message(CreateContainerRequest) *request, struct failure *why) {
     int error = rootfs_mount_from(root, request, 0, why);
-    if (!error && has_own_dev(request)) error = devices_make_links(root, why);
+    if (error || has_shared_dev(request)) return error;
+    error = devices_make_links(root, why);
     if (!error) error = devices_make(root, request->devices, request->devices_count, why);
     return error;
 }

@@ -12,7 +12,7 @@ int rootfs_mount_scratch(struct failure *why);
 // Writes files of a request without mounts of its own before the overlay is there, where that makes no difference; stores
 // which in bits.
 int rootfs_write_ahead(const message(CreateContainerRequest) *request, uint64_t *written, struct failure *why);
-// Mounts the writable layer over the read-only ones; stores the root directory (O_PATH).
+// Mounts the writable layer over the read-only ones, or the folder of the share; stores the root directory (O_PATH).
 int rootfs_mount(const message(Rootfs) *rootfs, int *root, struct failure *why);
 // What a container finds around its image: mounts, nodes, links.
 int rootfs_surround(int root, const message(CreateContainerRequest) *request, struct failure *why);

@@ -36,6 +36,7 @@ struct container {
     char cgroup_name[ID_LIMIT + 1];
     uint32_t luns[LAYERS_LIMIT];
     size_t lun_count;
+    bool has_share; // it holds the host's share
     struct process *processes; // the first is the container's own
 };
 

@@ -48,6 +48,17 @@ static int flood(size_t size) {
     return 0;
 }
 
+static int show(const char *path) {
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) return errno;
+    dup2(fd, 0);
+    return copy_input();
+}
+
+static int make(const char *path) {
+    return open(path, O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
+}
+
 static int terminal(void) {
     struct winsize size = {0};
     ioctl(0, TIOCGWINSZ, &size);
@@ -60,6 +71,8 @@ int main(int count, char **arguments) {
     const char *what = count > 1 ? arguments[1] : "look";
     if (strcmp(what, "exit") == 0) return atoi(arguments[2]);
     if (strcmp(what, "cat") == 0) return copy_input();
+    if (strcmp(what, "show") == 0) return show(arguments[2]);
+    if (strcmp(what, "make") == 0) return make(arguments[2]);
     if (strcmp(what, "flood") == 0) return flood(strtoul(arguments[2], NULL, 10));
     if (strcmp(what, "terminal") == 0) return terminal();
     if (strcmp(what, "environment") == 0) return puts(getenv("MARK")) < 0;

@@ -53,6 +53,8 @@ test('a mount keeps its words in order and its place absolute', () => {
     data: 'mode=1777,size=1m',
     propagation: MS.PRIVATE | MS.REC,
     copyUp: true,
+    recursiveSet: 0n,
+    recursiveClear: 0n,
   });
   assert.equal(translate({ destination: '/../../x', type: 'proc' })?.destination, '/x');
   assert.equal(translate({ destination: '/c', type: 'cgroup' })?.type, 'cgroup2');

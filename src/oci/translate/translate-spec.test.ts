@@ -35,7 +35,7 @@ test('the smallest specification becomes a whole request', () => {
   );
   assert.deepEqual(rest, {
     id: 'c1',
-    rootfs: { layers: policy.layers, readOnly: false, writableBytes: 0n },
+    rootfs: { layers: policy.layers, readOnly: false, writableBytes: 0n, folder: '' },
     process: {
       args: ['true'],
       env: [],
@@ -62,6 +62,8 @@ test('the smallest specification becomes a whole request', () => {
     sysctls: [],
     cgroupFiles: [],
     rootfsPropagation: 0n,
+    joins: [],
+    startHooks: [],
   });
 });
 

@@ -37,6 +37,7 @@ int main(void) {
     start_agent();
     begin_session();
     test_containers();
+    test_share();
     test_hosts();
     nothing_is_left_behind();
     test_spare();

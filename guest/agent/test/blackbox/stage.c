@@ -22,9 +22,17 @@ static void copy_probe(const char *from, const char *to) {
     close(out);
 }
 
+static void write_file(const char *name, const char *text) {
+    char path[256];
+    snprintf(path, sizeof path, "%s%s", stage_root, name);
+    FILE *file = fopen(path, "w");
+    CHECK(file && fputs(text, file) > 0 && fclose(file) == 0);
+}
+
 void make_stage(void) {
     static const char *const folders[] = {"/run", "/run/layers", "/run/layers/1", "/run/layers/1/bin", "/run/layers/1/full",
-                                          "/run/layers/1/full/of", "/run/layers/1/etc"};
+                                          "/run/layers/1/full/of", "/run/layers/1/etc", "/run/share", "/run/share/c", "/run/share/c/root",
+                                          "/run/share/c/root/bin", "/run/share/c/data"};
     char path[256];
     snprintf(stage_root, sizeof stage_root, "/tmp/agent-test-XXXXXX");
     CHECK(mkdtemp(stage_root));
@@ -34,13 +42,19 @@ void make_stage(void) {
     }
     snprintf(path, sizeof path, "%s/run/layers/1/bin/probe", stage_root);
     copy_probe(getenv("PROBE"), path);
+    snprintf(path, sizeof path, "%s/run/share/c/root/bin/probe", stage_root);
+    copy_probe(getenv("PROBE"), path);
+    write_file("/run/share/c/data/text", "from the host");
+    write_file("/run/share/c/file", "one file");
+    snprintf(path, sizeof path, "%s/run/share/link", stage_root);
+    CHECK(symlink("c/root", path) == 0);
+    snprintf(path, sizeof path, "%s/run/share/c/root/dangling", stage_root);
+    CHECK(symlink("../made/by/a-link", path) == 0);
     snprintf(path, sizeof path, "%s/run/layers/1/escape", stage_root);
     CHECK(symlink("../../../../etc", path) == 0);
     snprintf(path, sizeof path, "%s/run/layers/1/full/of/files", stage_root);
     CHECK(mknod(path, S_IFREG | 0600, 0) == 0 && chown(path, 7, 7) == 0);
-    snprintf(path, sizeof path, "%s/run/layers/1/secret", stage_root);
-    FILE *secret = fopen(path, "w");
-    CHECK(secret && fputs("secret", secret) > 0 && fclose(secret) == 0);
+    write_file("/run/layers/1/secret", "secret");
 }
 
 void start_agent(void) {

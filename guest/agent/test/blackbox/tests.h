@@ -2,6 +2,7 @@
 #pragma once
 
 void test_containers(void);
+void test_share(void);
 void test_hosts(void);
 // From here on the agent is that of a clone.
 void test_spare(void);
