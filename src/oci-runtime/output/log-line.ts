@@ -1,0 +1,56 @@
+import { ERROR_CODES } from '../../util/error-codes.ts';
+import { toWardianError, type WardianError } from '../../util/errors.ts';
+
+/** How deep causes are told. */
+const MAX_CAUSES = 8;
+/** A line that others parse and show stays short, whatever a guest or a hook had to say. */
+const MAX_MESSAGE_LENGTH = 8 * 1024;
+
+export type LogFormat = 'text' | 'json';
+
+/** What goes into the log of an engine: one line, with the keys that runc's logger and crun write. */
+export function formatLogLine(message: string, format: LogFormat, time: Date): string {
+  const stamp = `${time.toISOString().slice(0, -'.000Z'.length)}Z`;
+  if (format === 'json') {
+    return `${JSON.stringify({ level: 'error', msg: message, time: stamp })}\n`;
+  }
+  return `time="${stamp}" level=error msg=${JSON.stringify(message)}\n`;
+}
+
+/** All that is known of a failure in one line: what failed, why, what to do. Engines look for some words in it. */
+export function describeFailure(thrown: unknown): string {
+  const error = toWardianError(thrown);
+  const parts = [withEngineWords(error)];
+  let cause = error.cause;
+  for (let depth = 0; cause instanceof Error && depth < MAX_CAUSES; depth++) {
+    if (!parts.some((part) => part.includes((cause as Error).message))) parts.push(cause.message);
+    cause = cause.cause;
+  }
+  const cleanup = error.cleanupErrors.map((failure) => `; clean-up failed: ${failure}`).join('');
+  const text = `${parts.join(': ')} (${error.hint ?? ERROR_CODES[error.code].remedy})${cleanup}`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_MESSAGE_LENGTH);
+}
+
+/**
+ * podman finds its exit codes 126 and 127, and containerd that a process has ended already, by these words of runc's and
+ * crun's in a message.
+ */
+const ENGINE_WORDS: Partial<Record<WardianError['code'], { words: string; known: RegExp }>> = {
+  COMMAND_NOT_FOUND: {
+    words: 'executable file not found in $PATH',
+    known: /executable file not found in|no such file or directory/i,
+  },
+  COMMAND_NOT_EXECUTABLE: {
+    words: 'permission denied',
+    known: /permission denied|operation not permitted/i,
+  },
+  CONTAINER_NOT_FOUND: { words: 'container does not exist', known: /does not exist/ },
+  CONTAINER_NOT_RUNNING: { words: 'container not running', known: /container not running/ },
+};
+
+function withEngineWords({ code, message }: WardianError): string {
+  const engine = ENGINE_WORDS[code];
+  if (engine === undefined || engine.known.test(message)) return message;
+  return `${message}: ${engine.words}`;
+}
