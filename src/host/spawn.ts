@@ -68,18 +68,31 @@ export interface CommandOutput {
   stderr: string;
 }
 
+export interface CaptureOptions {
+  timeoutMs: number;
+  maxOutputBytes: number;
+  signal?: AbortSignal | undefined;
+  /** What it reads; absent: nothing. */
+  input?: string;
+  /** Absent: ours. */
+  env?: NodeJS.ProcessEnv;
+}
+
 /** Runs a short command to its end and gives what it printed; a failure names the command and its complaint. */
 export async function captureCommand(
   command: string,
   argv: readonly string[],
-  limits: { timeoutMs: number; maxOutputBytes: number; signal?: AbortSignal | undefined },
+  limits: CaptureOptions,
 ): Promise<CommandOutput> {
   const child = spawn(command, argv, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     timeout: limits.timeoutMs,
     killSignal: 'SIGKILL',
     ...(limits.signal === undefined ? {} : { signal: limits.signal }),
+    ...(limits.env === undefined ? {} : { env: limits.env }),
   });
+  child.stdin.on('error', () => {}); // It read no further: what it says at its end is what counts.
+  child.stdin.end(limits.input ?? '');
   try {
     const [stdout, stderr, code] = await Promise.all([
       collectText(child.stdout, limits.maxOutputBytes),

@@ -1,0 +1,46 @@
+import { deviceName } from './own-device.ts';
+import type { FoundInterface } from './translate-report.ts';
+
+/** Lines for `ip -batch`: a tap for each interface, with which the namespace's own stack has nothing to do. */
+export function buildTaps(interfaces: readonly FoundInterface[]): string[] {
+  return interfaces.flatMap(({ isFreeTap, mtuBytes }, place) => {
+    if (isFreeTap) return [];
+    const name = deviceName(place);
+    return [
+      `tuntap add dev ${name} mode tap`,
+      // Without an address of its own, not even a link-local one, the host sends nothing into it.
+      `link set dev ${name} addrgenmode none`,
+      `link set dev ${name} mtu ${mtuBytes} arp off multicast off up`,
+    ];
+  });
+}
+
+/**
+ * Lines for `tc -batch`: what comes in at one end goes out at the other, before the namespace's stack has seen it
+ * (tc-mirred(8)). The filter is the one that every kernel has.
+ */
+export function buildRedirects(interfaces: readonly FoundInterface[]): string[] {
+  return interfaces.flatMap(({ isFreeTap, name }, place) => {
+    if (isFreeTap) return [];
+    const tap = deviceName(place);
+    return [
+      `qdisc add dev ${name} ingress`,
+      `qdisc add dev ${tap} ingress`,
+      buildRedirect(name, tap),
+      buildRedirect(tap, name),
+    ];
+  });
+}
+
+function buildRedirect(from: string, to: string): string {
+  return `filter add dev ${from} parent ffff: protocol all prio 10 u32 match u32 0 0 action mirred egress redirect dev ${to}`;
+}
+
+/** What takes back what these lines did, for the same program. */
+export function buildUndo(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => {
+    const [, object, name] = /^(tuntap|qdisc) add dev (\S+)/.exec(line) ?? [];
+    if (object === 'tuntap') return [`link del dev ${name}`];
+    return object === 'qdisc' ? [`qdisc del dev ${name} ingress`] : [];
+  });
+}
