@@ -1,4 +1,4 @@
-import type { Resources } from '../../oci/runtime-spec/types.ts';
+import type { CpuResources, Resources } from '../../oci/runtime-spec/types.ts';
 import { addMemoryOverhead, addPidsOverhead } from './overhead.ts';
 
 /** One limit, as one file of a cgroup. */
@@ -15,119 +15,95 @@ export interface CgroupWrite {
 
 /** Limits of a container as the host enforces them; 0 and absent mean "not set", as in all engines. */
 export function listHostLimits(resources: Resources, version: 1 | 2): CgroupWrite[] {
-  const {
-    shares = 0n,
-    quota = 0n,
-    period = 0n,
-    burst = 0n,
-    idle,
-    cpus,
-    mems,
-  } = resources.cpu ?? {};
-  const { limit = 0n, reservation = 0n, swap = 0n, swappiness } = resources.memory ?? {};
-  const limits: Limits = {
-    shares,
-    quota,
-    period,
-    burst,
-    idle,
-    cpus,
-    mems,
-    memory: addMemoryOverhead(limit),
-    hasMemory: limit !== 0n,
-    reservation: addMemoryOverhead(reservation),
-    hasReservation: reservation !== 0n,
-    memoryAndSwap: addMemoryOverhead(swap),
-    swap: swap < 0n || limit < 0n ? -1n : swap - limit,
-    hasSwap: swap !== 0n,
-    swappiness,
-    pids: resources.pids?.limit ?? 0n,
-    weight: resources.blockIO?.weight ?? 0,
-  };
-  const writes = version === 1 ? listVersion1(limits) : listVersion2(limits);
+  const writes = version === 1 ? listVersion1(resources) : listVersion2(resources);
   return [...writes, ...listHugePages(resources, version), ...listUnified(resources, version)];
 }
 
-interface Limits {
-  shares: bigint;
-  quota: bigint;
-  period: bigint;
-  burst: bigint;
-  idle: number | undefined;
-  cpus: string | undefined;
-  mems: string | undefined;
-  memory: bigint;
-  hasMemory: boolean;
-  reservation: bigint;
-  hasReservation: boolean;
-  memoryAndSwap: bigint;
-  swap: bigint;
-  hasSwap: boolean;
-  swappiness: number | undefined;
-  pids: bigint;
-  weight: number;
-}
-
 /** Documentation/admin-guide/cgroup-v1/. */
-function listVersion1(limits: Limits): CgroupWrite[] {
-  return present([
-    limits.shares !== 0n && cpu('cpu.shares', limits.shares, 'shares'),
-    limits.period !== 0n && cpu('cpu.cfs_period_us', limits.period, 'period'),
-    limits.quota !== 0n && cpu('cpu.cfs_quota_us', limits.quota < 0n ? -1n : limits.quota, 'quota'),
-    limits.burst !== 0n && cpu('cpu.cfs_burst_us', limits.burst, 'burst'),
-    limits.idle !== undefined && cpu('cpu.idle', limits.idle, 'idle'),
-    ...listCpuset(limits),
-    limits.hasMemory && memory('memory.limit_in_bytes', limits.memory, 'limit'),
-    limits.hasSwap && memory('memory.memsw.limit_in_bytes', limits.memoryAndSwap, 'swap'),
-    limits.hasReservation &&
-      memory('memory.soft_limit_in_bytes', limits.reservation, 'reservation'),
-    limits.swappiness !== undefined && memory('memory.swappiness', limits.swappiness, 'swappiness'),
-    ...listPids(limits),
-    limits.weight !== 0 && {
-      ...write('blkio', 'blkio.weight', limits.weight, 'blockIO.weight'),
-      files: ['blkio.weight', 'blkio.bfq.weight'],
-    },
-  ]);
-}
-
-/** Documentation/admin-guide/cgroup-v2.rst. */
-function listVersion2(limits: Limits): CgroupWrite[] {
-  const { quota, period, weight } = limits;
-  const hasCpuMaximum = quota !== 0n || period !== 0n;
-  const cpuMaximum = `${quota > 0n ? quota : 'max'} ${period === 0n ? 100_000n : period}`;
-  return present([
-    limits.shares !== 0n && cpu('cpu.weight', toCpuWeight(limits.shares), 'shares'),
-    hasCpuMaximum && cpu('cpu.max', cpuMaximum, quota === 0n ? 'period' : 'quota'),
-    limits.burst !== 0n && cpu('cpu.max.burst', limits.burst, 'burst'),
-    limits.idle !== undefined && cpu('cpu.idle', limits.idle, 'idle'),
-    ...listCpuset(limits),
-    limits.hasMemory && memory('memory.max', orMaximum(limits.memory), 'limit'),
-    limits.hasSwap && memory('memory.swap.max', orMaximum(limits.swap), 'swap'),
-    limits.hasReservation && memory('memory.low', orMaximum(limits.reservation), 'reservation'),
-    ...listPids(limits),
-    weight !== 0 && {
-      ...write('io', 'io.weight', `default ${toIoWeight(weight)}`, 'blockIO.weight'),
-      files: ['io.weight', 'io.bfq.weight'],
-    },
-  ]);
-}
-
-function listCpuset({ cpus, mems }: Limits): (CgroupWrite | false)[] {
+function listVersion1(resources: Resources): CgroupWrite[] {
+  const { cpu = {}, memory = {} } = resources;
   return [
-    cpus !== undefined && cpus !== '' && write('cpuset', 'cpuset.cpus', cpus, 'cpu.cpus'),
-    mems !== undefined && mems !== '' && write('cpuset', 'cpuset.mems', mems, 'cpu.mems'),
+    ...whenSet(cpu.shares, (shares) => write('cpu.shares', shares, 'cpu.shares')),
+    ...whenSet(cpu.period, (period) => write('cpu.cfs_period_us', period, 'cpu.period')),
+    ...whenSet(cpu.quota, (quota) =>
+      write('cpu.cfs_quota_us', quota < 0n ? -1 : quota, 'cpu.quota'),
+    ),
+    ...whenSet(cpu.burst, (burst) => write('cpu.cfs_burst_us', burst, 'cpu.burst')),
+    ...listCpuset(resources),
+    ...whenSet(memory.limit, (limit) =>
+      write('memory.limit_in_bytes', addMemoryOverhead(limit), 'memory.limit'),
+    ),
+    ...whenSet(memory.swap, (swap) =>
+      write('memory.memsw.limit_in_bytes', addMemoryOverhead(swap), 'memory.swap'),
+    ),
+    ...whenSet(memory.reservation, (bytes) =>
+      write('memory.soft_limit_in_bytes', addMemoryOverhead(bytes), 'memory.reservation'),
+    ),
+    ...whenGiven(memory.swappiness, (value) =>
+      write('memory.swappiness', value, 'memory.swappiness'),
+    ),
+    ...listPids(resources),
+    ...listWeight(resources, ['blkio.weight', 'blkio.bfq.weight'], String),
   ];
 }
 
-function listPids({ pids }: Limits): (CgroupWrite | false)[] {
-  return [pids !== 0n && write('pids', 'pids.max', orMaximum(addPidsOverhead(pids)), 'pids.limit')];
+/** Documentation/admin-guide/cgroup-v2.rst. */
+function listVersion2(resources: Resources): CgroupWrite[] {
+  const { cpu = {}, memory = {} } = resources;
+  return [
+    ...whenSet(cpu.shares, (shares) => write('cpu.weight', toCpuWeight(shares), 'cpu.shares')),
+    ...whenSet(cpu.quota ?? cpu.period, () => write('cpu.max', toCpuMaximum(cpu), 'cpu.quota')),
+    ...whenSet(cpu.burst, (burst) => write('cpu.max.burst', burst, 'cpu.burst')),
+    ...listCpuset(resources),
+    ...whenSet(memory.limit, (limit) =>
+      write('memory.max', orMaximum(addMemoryOverhead(limit)), 'memory.limit'),
+    ),
+    ...whenSet(memory.swap, (swap) => {
+      const limit = memory.limit ?? 0n;
+      return write('memory.swap.max', orMaximum(limit < 0n ? -1n : swap - limit), 'memory.swap');
+    }),
+    ...whenSet(memory.reservation, (bytes) =>
+      write('memory.low', orMaximum(addMemoryOverhead(bytes)), 'memory.reservation'),
+    ),
+    ...listPids(resources),
+    ...listWeight(resources, ['io.weight', 'io.bfq.weight'], toIoWeight),
+  ];
+}
+
+function toCpuMaximum({ quota = 0n, period = 0n }: CpuResources): string {
+  return `${quota > 0n ? quota : 'max'} ${period === 0n ? 100_000n : period}`;
+}
+
+function listCpuset({ cpu = {} }: Resources): CgroupWrite[] {
+  return [
+    ...whenGiven(cpu.idle, (idle) => write('cpu.idle', idle, 'cpu.idle')),
+    ...whenGiven(cpu.cpus || undefined, (cpus) => write('cpuset.cpus', cpus, 'cpu.cpus')),
+    ...whenGiven(cpu.mems || undefined, (mems) => write('cpuset.mems', mems, 'cpu.mems')),
+  ];
+}
+
+function listPids({ pids }: Resources): CgroupWrite[] {
+  return whenSet(pids?.limit, (limit) =>
+    write('pids.max', orMaximum(addPidsOverhead(limit)), 'pids.limit'),
+  );
+}
+
+function listWeight(
+  { blockIO = {} }: Resources,
+  files: readonly string[],
+  convert: (weight: number) => string,
+): CgroupWrite[] {
+  return whenGiven(blockIO.weight || undefined, (weight) => ({
+    ...write(files[0] as string, convert(weight), 'blockIO.weight'),
+    files,
+  }));
 }
 
 /** No memory of a machine is in huge pages of that kind, so a host without them keeps the limit as well. */
 function listHugePages(resources: Resources, version: 1 | 2): CgroupWrite[] {
   const suffix = version === 1 ? 'limit_in_bytes' : 'max';
   return (resources.hugepageLimits ?? []).map(({ pageSize, limit }) => ({
-    ...write('hugetlb', `hugetlb.${pageSize}.${suffix}`, limit, 'hugepageLimits'),
+    ...write(`hugetlb.${pageSize}.${suffix}`, limit, 'hugepageLimits'),
     isOptional: true,
   }));
 }
@@ -136,7 +112,7 @@ function listHugePages(resources: Resources, version: 1 | 2): CgroupWrite[] {
 function listUnified(resources: Resources, version: 1 | 2): CgroupWrite[] {
   if (version === 1) return [];
   return Object.entries(resources.unified ?? {}).map(([file, value]) => ({
-    ...write(file.split('.')[0] ?? '', file, widen(file, value), `unified["${file}"]`),
+    ...write(file, widen(file, value), `unified["${file}"]`),
     isOptional: file.startsWith('hugetlb.'),
   }));
 }
@@ -155,31 +131,23 @@ function toCpuWeight(shares: bigint): bigint {
 }
 
 /** Weights 10 to 1000 onto 1 to 10000. */
-function toIoWeight(weight: number): number {
-  return 1 + Math.max(0, Math.floor(((weight - 10) * 9999) / 990));
+function toIoWeight(weight: number): string {
+  return `default ${1 + Math.max(0, Math.floor(((weight - 10) * 9999) / 990))}`;
 }
 
 function orMaximum(value: bigint): string {
   return value < 0n ? 'max' : String(value);
 }
 
-function cpu(file: string, value: bigint | number | string, asked: string): CgroupWrite {
-  return write('cpu', file, value, `cpu.${asked}`);
-}
-
-function memory(file: string, value: bigint | number | string, asked: string): CgroupWrite {
-  return write('memory', file, value, `memory.${asked}`);
-}
-
-function write(
-  controller: string,
-  file: string,
-  ...rest: [bigint | number | string, string]
-): CgroupWrite {
-  const [value, asked] = rest;
+function write(file: string, value: bigint | number | string, asked: string): CgroupWrite {
+  const controller = file.slice(0, file.indexOf('.'));
   return { controller, files: [file], value: String(value), asked: `linux.resources.${asked}` };
 }
 
-function present(writes: (CgroupWrite | false)[]): CgroupWrite[] {
-  return writes.filter((candidate) => candidate !== false);
+function whenSet(value: bigint | undefined, make: (value: bigint) => CgroupWrite): CgroupWrite[] {
+  return value === undefined || value === 0n ? [] : [make(value)];
+}
+
+function whenGiven<T>(value: T | undefined, make: (value: T) => CgroupWrite): CgroupWrite[] {
+  return value === undefined ? [] : [make(value)];
 }
