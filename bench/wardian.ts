@@ -6,7 +6,7 @@ import { loadConfiguration } from '../src/configuration/load-configuration.ts';
 import { type Directories, findDirectories } from '../src/host/directories.ts';
 import { writeBuiltInImage } from '../src/image/built-in-image.ts';
 import type { ImageStore } from '../src/image/image-store.ts';
-import type { Sandbox } from '../src/sandbox/sandbox.ts';
+import type { Container } from '../src/sandbox/container.ts';
 import type { SandboxServices } from '../src/sandbox/start-machine.ts';
 import type { RunRequest } from '../src/sandboxer/api.ts';
 import { SandboxerClient } from '../src/sandboxer/client.ts';
@@ -155,9 +155,9 @@ export function createId(): string {
 }
 
 /** Starts a container that idles, for rows that measure what happens in it. */
-export async function startIdle({ sandboxer }: WardianLibrary): Promise<Sandbox> {
+export async function startIdle({ sandboxer }: WardianLibrary): Promise<Container> {
   const { id } = await sandboxer.run(createRunRequest(IDLE_COMMAND));
-  const { sandbox } = sandboxer.registry.find(id);
-  if (sandbox === undefined) throw new Error('the container ended at once');
-  return sandbox;
+  const { container } = sandboxer.registry.find(id);
+  if (container === undefined) throw new Error('the container ended at once');
+  return container;
 }

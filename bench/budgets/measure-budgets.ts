@@ -77,9 +77,9 @@ class Race {
     const cleanup = new Cleanup();
     try {
       const prepare: Preparation = async ({ bench: { library } }) => {
-        const sandbox = await startIdle(library);
-        cleanup.defer('container', () => library.sandboxer.remove(sandbox.state.id, true, 0));
-        return () => measureExec(library, sandbox);
+        const container = await startIdle(library);
+        cleanup.defer('container', () => library.sandboxer.remove(container.state.id, true, 0));
+        return () => measureExec(library, container);
       };
       const ours = await Promise.all(variants.map((variant) => toContestant(variant, prepare)));
       const peers = await execPeers(this.#bench, ['podman', 'runsc', 'crun', 'runc'], cleanup);

@@ -1,4 +1,4 @@
-import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { Container } from '../../src/sandbox/container.ts';
 import type { ExecRequest } from '../../src/sandboxer/api.ts';
 import { planExec } from '../../src/sandboxer/requests/plan-exec.ts';
 import type { Sample } from '../measure.ts';
@@ -33,20 +33,23 @@ export const libraryExec: Row = {
   unit: 'ms',
   budget: 6,
   async prepare(bench, cleanup) {
-    const sandbox = await startIdle(bench.library);
+    const container = await startIdle(bench.library);
     const { sandboxer } = bench.library;
-    cleanup.defer('container', () => sandboxer.remove(sandbox.state.id, true, 0));
-    const ours = { name: OURS, measure: () => measureExec(bench.library, sandbox) };
+    cleanup.defer('container', () => sandboxer.remove(container.state.id, true, 0));
+    const ours = { name: OURS, measure: () => measureExec(bench.library, container) };
     return [ours, ...(await execPeers(bench, ['runsc', 'crun', 'runc'], cleanup))];
   },
 };
 
-export async function measureExec({ images }: WardianLibrary, sandbox: Sandbox): Promise<Sample> {
+export async function measureExec(
+  { images }: WardianLibrary,
+  container: Container,
+): Promise<Sample> {
   const execId = createId();
   const startMs = performance.now();
-  const plan = await planExec(createExecRequest(execId), sandbox.state, images);
-  const started = sandbox.exec(plan);
-  const exited = sandbox.getProcess(execId)?.exited;
+  const plan = await planExec(createExecRequest(execId), container.state, images);
+  const started = container.exec(plan);
+  const exited = container.getProcess(execId)?.exited;
   await started;
   const report = await exited;
   const value = performance.now() - startMs;
@@ -56,7 +59,7 @@ export async function measureExec({ images }: WardianLibrary, sandbox: Sandbox):
 
 function createExecRequest(execId: string): ExecRequest {
   return {
-    container: '', // the sandbox is at hand
+    container: '', // the container is at hand
     execId,
     command: ['true'],
     env: [],

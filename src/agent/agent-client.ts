@@ -64,6 +64,14 @@ export class AgentClient {
     await this.#call('personalize', request, 'take on its identity', options);
   }
 
+  /** Addresses, routes and neighbours of the interfaces that `personalize` has named. */
+  async configureNetwork(
+    request: RequestOf<'configureNetwork'>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    await this.#call('configureNetwork', request, 'set its network up', options);
+  }
+
   async ping(options?: RequestOptions): Promise<ResponseOf<'ping'>> {
     const response = await this.#call('ping', {}, 'answer a ping', options);
     return {

@@ -1,12 +1,22 @@
+import type { RequestOf } from '../agent/calls.ts';
 import type { GuestContainer } from '../oci/guest-operations.ts';
 import type { GuestName } from '../template/guest.ts';
+import type { HostResources } from '../template/machine.ts';
 import type { SizeClass } from '../template/size-class.ts';
+import type { EngineState } from './sandbox-state.ts';
+
+/** What the guest is told of its network. */
+export interface GuestNetwork {
+  readonly interfaces: RequestOf<'personalize'>['interfaces'];
+  /** Undefined: there is nothing to set. */
+  readonly settings: RequestOf<'configureNetwork'> | undefined;
+}
 
 /** A container that is about to be: everything decided, nothing done. */
 export interface ContainerPlan {
   readonly id: string;
   readonly name: string;
-  readonly image: { readonly reference: string; readonly id: string; readonly erofsPath: string };
+  readonly image: { readonly reference: string; readonly id: string; readonly erofsPath?: string };
   /** What the client asked for, kept for `inspect`; the sandbox does not look into it. */
   readonly request: unknown;
   /** The runtime-spec config.json that `guest` was translated from, as text. */
@@ -23,4 +33,9 @@ export interface ContainerPlan {
   readonly logPath: string | undefined;
   /** A client is going to attach as the owner: output waits for it, and the container ends with it. */
   readonly owned: boolean;
+  /** What of the host its machine is given. */
+  readonly host: HostResources;
+  readonly network: GuestNetwork;
+  /** Of an engine's container. */
+  readonly engine?: EngineState;
 }

@@ -1,4 +1,5 @@
 import type { AgentClient } from '../agent/agent-client.ts';
+import type { ContainerLog } from './container-log.ts';
 import { createHoldSink, type OutputSink, OutputStream } from './output-stream.ts';
 import type { ExitReport } from './sandbox-state.ts';
 import { StdinRelay } from './stdin-relay.ts';
@@ -28,7 +29,10 @@ export class ProcessIo {
   readonly exited: Promise<ExitReport>;
   /** Settles when the owner that output waited for is here, or is not waited for any more. */
   readonly claimed: Promise<void>;
+  /** Settles when the owner has all output of a process that is over, or will not come for it. */
+  readonly taken: Promise<void>;
   #claim!: () => void;
+  #take!: () => void;
   #acknowledge: (stream: 'stdout' | 'stderr', offset: number) => void = () => {};
   #finish!: (report: ExitReport) => void;
   #holds: { stream: OutputStream; sink: OutputSink }[] = [];
@@ -44,15 +48,25 @@ export class ProcessIo {
     this.claimed = new Promise((resolve) => {
       this.#claim = resolve;
     });
+    this.taken = new Promise((resolve) => {
+      this.#take = resolve;
+    });
   }
 
-  /** Keeps all output from here on for an owner that is going to attach. */
-  holdForOwner(): void {
-    for (const stream of [this.stdout, this.stderr]) {
-      const sink = createHoldSink(stream.received);
+  /** Keeps all output for an owner that is going to attach: from here on, or from where it had come to. */
+  holdForOwner(from?: { stdout: number; stderr: number }): void {
+    for (const name of ['stdout', 'stderr'] as const) {
+      const stream = this[name];
+      const position = from?.[name] ?? stream.received;
+      const sink = createHoldSink(position);
       this.#holds.push({ stream, sink });
-      stream.addSink(sink, stream.received);
+      stream.addSink(sink, position);
     }
+  }
+
+  /** The owner has everything, or has gone for good. */
+  markTaken(): void {
+    this.#take();
   }
 
   /** The owner has attached, or will not come. */
@@ -94,5 +108,18 @@ export class ProcessIo {
     this.stdout.end();
     this.stderr.end();
     this.#finish(report);
+  }
+}
+
+/** Brings output to the log, and holds it for an owner that is expected. */
+export function connectOutput(
+  io: ProcessIo,
+  log: ContainerLog | undefined,
+  awaitsOwner: boolean,
+): void {
+  if (awaitsOwner) io.holdForOwner();
+  if (log === undefined) return;
+  for (const name of ['stdout', 'stderr'] as const) {
+    io[name].addSink(log.createSink(name, io[name]), log.getPosition(name));
   }
 }

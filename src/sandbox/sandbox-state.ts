@@ -16,11 +16,28 @@ export interface ExitReport {
   sandboxFailure?: string;
 }
 
+/** The host process that stands for a process of an engine's container. */
+export interface StubProcess {
+  pid: number;
+  /** Start time in clock ticks since boot (proc(5), stat field 22). */
+  startTicks: string;
+}
+
 /** A process that was started beside the container's own. */
 export interface ExecState {
   readonly execId: string;
   /** Ends when the client that started it has gone. */
   readonly owned: boolean;
+  /** Of an engine's container. */
+  readonly stub?: StubProcess;
+}
+
+/** What only a container of an engine has. */
+export interface EngineState {
+  readonly stub: StubProcess;
+  /** Id of the container whose sandbox it has joined; absent: it has one of its own. */
+  readonly sandbox?: string;
+  isPaused?: boolean;
 }
 
 /** The machine below a container, as far as another process must know it. */
@@ -58,6 +75,8 @@ export interface SandboxState<Request = unknown> {
   /** Why it could not start or ended as it did; empty when there is nothing to say. */
   error: string;
   execs: ExecState[];
+  /** Absent for people's containers. */
+  readonly engine?: EngineState;
 }
 
 const STATE_FILE = 'state.json';
@@ -132,10 +151,25 @@ function isSandboxState(value: unknown): value is SandboxState {
     typeof state.spec === 'string' &&
     typeof state.stopSignal === 'number' &&
     ['created', 'running', 'exited'].includes(state.status ?? '') &&
-    (state.status === 'exited' || state.status === 'created' || isMachineState(state.machine)) &&
+    (state.status !== 'running' || hasMachine(state)) &&
+    isEngineState(state.engine) &&
     typeof state.error === 'string' &&
     typeof state.owned === 'boolean' &&
     Array.isArray(state.execs)
+  );
+}
+
+function hasMachine({ machine, engine }: Partial<SandboxState>): boolean {
+  return typeof engine?.sandbox === 'string' || isMachineState(machine);
+}
+
+function isEngineState(value: EngineState | undefined): boolean {
+  if (value === undefined) return true;
+  const { stub, sandbox } = value;
+  return (
+    Number.isInteger(stub?.pid) &&
+    typeof stub.startTicks === 'string' &&
+    (sandbox === undefined || ID.test(sandbox))
   );
 }
 

@@ -53,6 +53,7 @@ export async function startMachine(
   const pair = await services.pairs.choose(plan.guestName);
   const { driver, templates, guest } = pair;
   const place = {
+    ...plan.host,
     id: plan.id,
     directory: path.join(directory, 'machine'),
     imagePath: plan.image.erofsPath,
@@ -88,7 +89,9 @@ async function takeWarmMachine(
 ): Promise<SandboxMachine | undefined> {
   const { signal } = request;
   if (signal?.aborted) throw cancelled(); // before anything is taken for it
-  const warm = warmMachines?.take(source);
+  // A running machine cannot be given another share; one that is forked gets it with its own descriptors.
+  const isOpen = request.share === undefined || source.driver.capabilities.forking;
+  const warm = isOpen ? warmMachines?.take(source) : undefined;
   if (warm === undefined) return undefined;
   try {
     return await warm.start(request);

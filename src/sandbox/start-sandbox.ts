@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
@@ -8,37 +6,26 @@ import { removeTree } from '../host/remove-tree.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
 import { Cleanup } from '../util/cleanup.ts';
-import { WardianError } from '../util/errors.ts';
 import type { Trace } from '../util/trace.ts';
+import { Container } from './container.ts';
 import { ContainerLog } from './container-log.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { startFailure } from './exec-failure.ts';
-import { ProcessIo, STREAM_START } from './process-io.ts';
+import { describeState, makeDirectory, orDied, personalize } from './prepare-container.ts';
+import { connectOutput, ProcessIo, STREAM_START } from './process-io.ts';
 import { Sandbox } from './sandbox.ts';
-import {
-  type MachineState,
-  type SandboxState,
-  sandboxDirectory,
-  writeSandboxState,
-} from './sandbox-state.ts';
-import {
-  type SandboxServices,
-  type StartedMachine,
-  type StartOptions,
-  startMachine,
-} from './start-machine.ts';
+import { writeSandboxState } from './sandbox-state.ts';
+import { type SandboxServices, type StartOptions, startMachine } from './start-machine.ts';
 
 /** The root disk's number in the agent's count (protocol/agent.proto, Layer). */
 const ROOT_DISK = 0;
-/** Seed of a clone's random number generator: as much as the kernel's pool takes at once. */
-const ENTROPY_BYTES = 64;
 
-/** From a plan to a running container. On failure nothing is left: no machine, folder, or log. */
+/** From a plan to a running container in a sandbox of its own. On failure nothing is left: no machine, folder, or log. */
 export async function startSandbox(
   services: SandboxServices,
   plan: ContainerPlan,
   options: StartOptions = {},
-): Promise<Sandbox> {
+): Promise<Container> {
   const { trace } = options;
   const cleanup = new Cleanup();
   try {
@@ -56,7 +43,7 @@ export async function startSandbox(
     cleanup.defer('machine folder', () => removeTree(machineFolder));
     cleanup.defer('virtual machine', () => machine.kill());
     const state = describeState(plan, started);
-    const saved = writeSandboxState(directory, { ...state, status: 'created' });
+    const saved = writeSandboxState(directory, state);
     saved.catch(() => {}); // awaited below, after what may fail before it
     const log = await opening;
     const io = new ProcessIo({ containerId: plan.id, execId: '' }, STREAM_START);
@@ -67,56 +54,16 @@ export async function startSandbox(
       throw await explainBootFailure(error, machine, pair.guest);
     }
     await saved;
+    Object.assign(state, { status: 'running', startedAtMs: state.createdAtMs });
     await writeSandboxState(directory, state);
     trace?.mark('sandboxer', 'state written');
-    sandbox = new Sandbox({ directory, state, machine, agent, io, log, trace });
-    return sandbox;
+    sandbox = new Sandbox(machine, agent);
+    return new Container({ directory, state, sandbox, io, log, trace });
   } catch (error) {
     const failure = await cleanup.fail(error);
     trace?.mark('sandboxer', 'failed, nothing left');
     throw failure;
   }
-}
-
-function makeDirectory(services: SandboxServices, plan: ContainerPlan, cleanup: Cleanup): string {
-  const directory = sandboxDirectory(services.runtimeDirectory, plan.id);
-  mkdirSync(path.dirname(directory), { recursive: true, mode: 0o711 });
-  mkdirSync(directory, { mode: 0o711 });
-  cleanup.defer('sandbox folder', () => removeTree(directory));
-  return directory;
-}
-
-function describeState(
-  plan: ContainerPlan,
-  { machine, templateKey, pair }: StartedMachine,
-): SandboxState {
-  const machineState: MachineState = {
-    record: machine.record,
-    accelerator: pair.driver.accelerator,
-    cpus: plan.size.cpus,
-    memoryBytes: plan.size.memoryBytes,
-    templateKey,
-    kernelRelease: pair.guest.kernelRelease,
-    guest: pair.guest.name,
-    vmm: `${pair.vmm}: ${pair.vmmVersion}`,
-  };
-  const now = Date.now();
-  return {
-    version: 1,
-    id: plan.id,
-    name: plan.name,
-    image: { reference: plan.image.reference, id: plan.image.id },
-    createdAtMs: now,
-    startedAtMs: now,
-    request: plan.request,
-    spec: plan.spec,
-    stopSignal: plan.stopSignal,
-    machine: machineState,
-    owned: plan.owned,
-    status: 'running',
-    error: '',
-    execs: [],
-  };
 }
 
 async function openLog(plan: ContainerPlan, cleanup: Cleanup): Promise<ContainerLog | undefined> {
@@ -129,19 +76,6 @@ async function openLog(plan: ContainerPlan, cleanup: Cleanup): Promise<Container
     await rm(logPath, { force: true });
   });
   return log;
-}
-
-/** Brings output to the log, and holds it for an owner that is expected. */
-export function connectOutput(
-  io: ProcessIo,
-  log: ContainerLog | undefined,
-  awaitsOwner: boolean,
-): void {
-  if (awaitsOwner) io.holdForOwner();
-  if (log === undefined) return;
-  for (const name of ['stdout', 'stderr'] as const) {
-    io[name].addSink(log.createSink(name, io[name]), log.getPosition(name));
-  }
 }
 
 interface ContainerStart {
@@ -157,10 +91,7 @@ function doNothing(): void {}
 /** Starts the container unless its machine ends first. */
 async function startContainer(start: ContainerStart): Promise<void> {
   const { plan, machine } = start;
-  const died = machine.exited.then(({ reason }) => {
-    throw new WardianError('SANDBOX_DIED', `the virtual machine ended while it started: ${reason}`);
-  });
-  const result = await Promise.race([requestContainer(start), died]);
+  const result = await orDied(machine, requestContainer(start));
   if (result.execErrno !== 0) throw startFailure(plan.guest.process.args[0] ?? '', result);
   start.trace?.mark('guest', 'process started');
 }
@@ -172,12 +103,7 @@ async function requestContainer({
   io,
   trace,
 }: ContainerStart): Promise<StartResponse> {
-  const personalized = agent.personalize({
-    entropy: randomBytes(ENTROPY_BYTES),
-    realtimeNanoseconds: BigInt(Date.now()) * 1_000_000n,
-    hostname: plan.hostname,
-    interfaces: [], // without a network there is none to see, nor a MAC address to change
-  });
+  const personalized = personalize(agent, plan);
   if (trace !== undefined) {
     await personalized;
     trace.mark('guest', 'agent answers');

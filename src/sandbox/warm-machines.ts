@@ -18,8 +18,8 @@ export interface WarmStart extends HostResources {
   readonly id: string;
   /** Where a machine that is made now has its folder: it is made then. One that is given away has one. */
   readonly directory: string;
-  /** The image that takes the place of the one that the guest ran. */
-  readonly imagePath: string;
+  /** The image that takes the place of the one that the guest ran; undefined: none is wanted, and that one stays. */
+  readonly imagePath: string | undefined;
   /** The agent has begun a new session. */
   readonly onSessionRestarted: () => void;
   readonly signal?: AbortSignal;

@@ -9,7 +9,7 @@ import {
 
 function makeEntry(id: string, name: string): ContainerEntry {
   const state = { id, name, status: 'exited' } as SandboxState;
-  return { state, directory: '', sandbox: undefined, done: Promise.resolve() };
+  return { state, directory: '', container: undefined, done: Promise.resolve() };
 }
 
 const FIRST = 'a'.repeat(64);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import type { Container } from '../sandbox/container.ts';
 import type { ProcessIo } from '../sandbox/process-io.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SandboxState } from '../sandbox/sandbox-state.ts';
 import { WardianError } from '../util/errors.ts';
 import type { Trace } from '../util/trace.ts';
@@ -10,7 +10,7 @@ export interface ContainerEntry {
   readonly state: SandboxState;
   readonly directory: string;
   /** Undefined when it ended under an earlier sandboxer. */
-  readonly sandbox: Sandbox | undefined;
+  readonly container: Container | undefined;
   /** Fulfilled when the container is over and, with --rm, removed. */
   readonly done: Promise<void>;
   /** Tells that the owner of one that ended under an earlier sandboxer has come for its exit code. */
@@ -25,8 +25,12 @@ export interface AttachableProcess {
   readonly done: Promise<void>;
   /** Its owner has let go of it: it goes on alone. */
   disown(): Promise<void>;
-  /** Its owner has gone: it ends. */
-  kill(): Promise<void>;
+  /** Its owner has come, or has come back. */
+  gainOwner?(): void;
+  /** Its owner has gone: it ends, or somebody looks whether it has to. */
+  loseOwner(): Promise<void>;
+  /** Output is kept for an owner that was lost, and the end is told when the owner has all of it. */
+  readonly keepsOutput?: boolean;
 }
 
 export interface StartingProcess {
@@ -51,7 +55,7 @@ export class ContainerRegistry {
   }
 
   get runningCount(): number {
-    return this.entries.filter((entry) => entry.sandbox?.running === true).length;
+    return this.entries.filter((entry) => entry.container?.running === true).length;
   }
 
   get isBusy(): boolean {

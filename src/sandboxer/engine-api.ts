@@ -1,5 +1,8 @@
 import type { NetworkConfig } from '../machine/network-config.ts';
+import type { StubProcess } from '../sandbox/sandbox-state.ts';
 import type { ContainerReference, EmptyResponse, ExecResponse } from './api-basics.ts';
+
+export type { StubProcess } from '../sandbox/sandbox-state.ts';
 
 /**
  * What the OCI runtime asks of the sandboxer: containers of an engine, made from a bundle. Each of their processes has
@@ -49,13 +52,6 @@ export interface ContainerShare {
   folder: string;
   /** Names in `folder` of what mounts of the specification bind, by their place in `mounts`. */
   binds: { mount: number; name: string }[];
-}
-
-/** The host process that stands for a process of a container. */
-export interface StubProcess {
-  pid: number;
-  /** Start time in clock ticks since boot (proc(5), stat field 22). */
-  startTicks: string;
 }
 
 export interface ExecContainerRequest extends ContainerReference {

@@ -7,7 +7,7 @@ import { REQUEST_PARSERS } from './requests/request-parsers.ts';
 import type { Sandboxer } from './sandboxer.ts';
 
 type Unary = {
-  [M in Exclude<keyof SandboxerMethods, keyof EngineMethods>]: (
+  [M in keyof SandboxerMethods]: (
     request: SandboxerMethods[M]['request'],
     signal: AbortSignal,
   ) => Promise<SandboxerMethods[M]['response']>;
@@ -37,7 +37,7 @@ export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings)
     list: async ({ all }) => ({ containers: sandboxer.list(all) }),
     inspect: async ({ container }) => sandboxer.inspect(container),
     stop: ({ container, timeoutMs }) => answerEmpty(sandboxer.stop(container, timeoutMs)),
-    kill: ({ container, signal, execId }) => answerEmpty(sandboxer.kill(container, signal, execId)),
+    kill: (request) => answerEmpty(sandboxer.kill(request)),
     remove: ({ container, force, timeoutMs }) =>
       answerEmpty(sandboxer.remove(container, force, timeoutMs)),
     wait: async ({ container }) => ({ exitCode: await sandboxer.wait(container) }),
@@ -47,6 +47,7 @@ export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings)
     info: () => getInfo(sandboxer, surroundings),
     prepareTemplate: (request, signal) => sandboxer.prepareTemplate(request, signal),
     drainPool: () => answerEmpty(surroundings.drainPool()),
+    ...createEngineHandlers(sandboxer),
     shutdown: async ({ force }) => shutDown(sandboxer, surroundings, force),
   };
   const streams: Streams = {
@@ -62,6 +63,20 @@ export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings)
       const handle = findMethod(streams, method);
       return handle(parseRequest(method, request), stream);
     },
+  };
+}
+
+type EngineHandlers = { [M in keyof EngineMethods]: Unary[M] };
+
+function createEngineHandlers({ engine }: Sandboxer): EngineHandlers {
+  return {
+    createContainer: (request, signal) => engine.create(request, signal),
+    startContainer: ({ container }) => answerEmpty(engine.start(container)),
+    deleteContainer: ({ container }) => answerEmpty(engine.delete(container)),
+    execContainer: (request) => engine.exec(request),
+    pauseContainer: ({ container }) => answerEmpty(engine.setPaused(container, true)),
+    resumeContainer: ({ container }) => answerEmpty(engine.setPaused(container, false)),
+    updateContainer: ({ container, resources }) => answerEmpty(engine.update(container, resources)),
   };
 }
 
@@ -84,13 +99,11 @@ async function answerEmpty(work: Promise<void>): Promise<Record<string, never>> 
 }
 
 async function getInfo(sandboxer: Sandboxer, surroundings: Surroundings): Promise<SandboxerInfo> {
-  const running = sandboxer.registry.runningCount;
-  const exited = sandboxer.registry.entries.length - running;
   return {
     version: VERSION,
     pid: process.pid,
     provisional: false,
-    containers: { running, exited },
+    containers: sandboxer.count(),
     ...(await surroundings.describe()),
   };
 }
@@ -100,10 +113,10 @@ function shutDown(
   surroundings: Surroundings,
   force: boolean,
 ): Record<string, never> {
-  if (!force && sandboxer.registry.isBusy) {
+  if (!force && sandboxer.isBusy) {
     throw new WardianError(
       'CONTAINER_RUNNING',
-      `${sandboxer.registry.runningCount} containers are running`,
+      `${sandboxer.count().running} containers are running`,
     );
   }
   surroundings.leave();

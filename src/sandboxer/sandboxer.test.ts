@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { ImageStore } from '../image/image-store.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Container } from '../sandbox/container.ts';
 import type { SandboxServices } from '../sandbox/start-machine.ts';
 import { adoptAll } from './adopt-all.ts';
 import { Sandboxer } from './sandboxer.ts';
@@ -51,7 +51,7 @@ function addEnding(autoRemove: boolean): { finish: () => void; directory: string
     finish = resolve;
   });
   const state = makeState(ID, autoRemove);
-  sandboxer.addSandbox({ directory, state, running: false, finished } as unknown as Sandbox);
+  sandboxer.addContainer({ directory, state, running: false, finished } as unknown as Container);
   return { finish, directory };
 }
 

@@ -4,34 +4,42 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { checkHostMemory } from '../host/host-memory.ts';
 import { removeFile, removeTree } from '../host/remove-tree.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import { OWNER_GRACE_MS, type Sandbox } from '../sandbox/sandbox.ts';
+import type { Container } from '../sandbox/container.ts';
+import { OWNER_GRACE_MS } from '../sandbox/execs.ts';
 import type { SandboxServices } from '../sandbox/start-machine.ts';
 import { startSandbox } from '../sandbox/start-sandbox.ts';
 import { chooseSizeClass } from '../template/size-class.ts';
 import { WardianError } from '../util/errors.ts';
 import { Trace } from '../util/trace.ts';
-import {
-  type AttachRequest,
-  type ContainerDetails,
-  type ContainerStats,
-  type ContainerSummary,
-  type ExecRequest,
-  type ExitReport,
-  type LogsRequest,
-  type RunRequest,
-  type RunResponse,
-  STREAM_KIND,
-  type TemplateRequest,
+import type {
+  AttachRequest,
+  ContainerDetails,
+  ContainerStats,
+  ContainerSummary,
+  ExecRequest,
+  ExitReport,
+  LogsRequest,
+  RunRequest,
+  RunResponse,
+  SandboxerMethods,
+  TemplateRequest,
 } from './api.ts';
 import type { ExecResponse } from './api-basics.ts';
+import {
+  getRunning,
+  notRunning,
+  toAttachable,
+  toAttachableExec,
+  waitForStart,
+} from './attachable.ts';
 import type { ServerStream } from './connection/server-connection.ts';
 import {
   type AttachableProcess,
   type ContainerEntry,
   ContainerRegistry,
-  type StartingProcess,
 } from './container-registry.ts';
 import { describeContainer, getRequest, summarizeContainer } from './describe-container.ts';
+import { EngineContainers } from './engine/engine-containers.ts';
 import { killUnlessClaimed } from './kill-unless-claimed.ts';
 import { findImage } from './requests/find-image.ts';
 import { planContainer } from './requests/plan-container.ts';
@@ -47,19 +55,38 @@ export interface SandboxerOptions {
   readonly dataDirectory: string;
 }
 
+type KillRequest = SandboxerMethods['kill']['request'];
+
 const SIGKILL = 9;
 
 /** All containers of one user, and everything that clients may do with them. */
 export class Sandboxer {
   readonly registry = new ContainerRegistry();
+  readonly engine: EngineContainers;
   readonly #services: SandboxServices;
   readonly #images: ImageStore;
   readonly #logDirectory: string;
 
   constructor(options: SandboxerOptions) {
     this.#services = options.services;
+    this.engine = new EngineContainers(options.services, this.registry);
     this.#images = options.images;
     this.#logDirectory = path.join(options.dataDirectory, 'logs');
+  }
+
+  /** Those that have a process, or are about to. */
+  get isBusy(): boolean {
+    return this.registry.isBusy || this.engine.aliveCount > 0;
+  }
+
+  /** Containers, of people and of engines. */
+  count(): { running: number; exited: number } {
+    const running = this.registry.runningCount + this.engine.aliveCount;
+    return { running, exited: this.allEntries.length - running };
+  }
+
+  get allEntries(): ContainerEntry[] {
+    return [...this.registry.entries, ...this.engine.entries];
   }
 
   async run(request: RunRequest, signal?: AbortSignal): Promise<RunResponse> {
@@ -76,8 +103,8 @@ export class Sandboxer {
         const plan = planContainer(request, { name, image, logPath: this.getLogPath(id) });
         trace?.mark('sandboxer', 'container planned');
         const options = { onProgress, trace, ...(signal !== undefined && { signal }) };
-        const sandbox = await startSandbox(this.#services, plan, options);
-        return this.#toAttachable(this.addSandbox(sandbox));
+        const container = await startSandbox(this.#services, plan, options);
+        return toAttachable(this.addContainer(container));
       };
       await this.registry.whileStarting(id, start, trace);
       return { id, name, warnings: [] };
@@ -89,32 +116,33 @@ export class Sandboxer {
 
   async exec(request: ExecRequest): Promise<ExecResponse> {
     const entry = this.registry.find(request.container);
-    const sandbox = getRunning(entry);
+    const container = getRunning(entry);
     let pid = 0;
     await this.registry.whileStarting(request.execId, async () => {
       const plan = await planExec(request, entry.state, this.#images);
-      pid = (await sandbox.exec(plan)).pid;
-      return this.#toAttachableExec(sandbox, request.execId);
+      pid = (await container.exec(plan)).pid;
+      return toAttachableExec(container, request.execId);
     });
     return { pid };
   }
 
   /** Joins a client to a process until that ends, or the client goes. */
   async attach(request: AttachRequest, stream: ServerStream): Promise<ExitReport> {
-    const ended = findEnded(this.registry, request);
+    const ended = this.#findEnded(request);
     if (ended !== undefined) {
       const logPath = this.getLogPath(ended.state.id);
       return await attachEnded(ended, { ...request, logPath }, stream);
     }
     const process = await this.#findProcess(request, stream);
-    const end = await attachClient(process.io, request, stream);
+    if (request.owner) process.gainOwner?.();
+    const end = await attachClient(process, request, stream);
     if (end.kind === 'exited') {
       await process.done;
       if (process.trace !== undefined) sendTrace(stream, process.trace);
       return end.report;
     }
     if (request.owner && end.kind === 'detached') await process.disown();
-    if (request.owner && end.kind === 'lost') await process.kill();
+    if (request.owner && end.kind === 'lost') await process.loseOwner();
     return { exitCode: 0, signal: 0, outOfMemory: false };
   }
 
@@ -133,29 +161,29 @@ export class Sandboxer {
   }
 
   async logs(request: LogsRequest, stream: ServerStream): Promise<void> {
-    const { state, sandbox } = this.registry.find(request.container);
-    await followLogs({ logPath: this.getLogPath(state.id), sandbox }, request, stream);
+    const { state, container } = this.registry.find(request.container);
+    await followLogs({ logPath: this.getLogPath(state.id), container }, request, stream);
   }
 
   async stop(container: string, timeoutMs: number): Promise<void> {
-    const { sandbox, done } = this.registry.find(container);
-    await sandbox?.stop(timeoutMs);
-    await done;
+    const entry = this.registry.find(container);
+    await entry.container?.stop(timeoutMs);
+    await entry.done;
   }
 
-  async kill(container: string, signal: number, execId = ''): Promise<void> {
-    const sandbox = getRunning(this.registry.find(container));
+  async kill({ container, signal, execId = '', all }: KillRequest): Promise<void> {
+    const target = this.#getAlive(container);
     // A guest that hangs cannot be asked to kill: its machine is ended.
-    if (signal === SIGKILL && execId === '') await sandbox.kill();
-    else await sandbox.signal(signal, execId);
+    if (signal === SIGKILL && execId === '') await target.kill();
+    else await target.signal(signal, { execId, all: all === true });
   }
 
   async resize(container: string, rows: number, columns: number, execId = ''): Promise<void> {
-    await getRunning(this.registry.find(container)).resize(rows, columns, execId);
+    await this.#getAlive(container).resize(rows, columns, execId);
   }
 
   async stats(container: string): Promise<ContainerStats> {
-    return getRunning(this.registry.find(container)).stats();
+    return this.#getAlive(container).stats();
   }
 
   async wait(container: string): Promise<number> {
@@ -166,15 +194,15 @@ export class Sandboxer {
 
   async remove(container: string, force: boolean, timeoutMs: number): Promise<void> {
     const entry = this.registry.find(container);
-    if (entry.sandbox?.running === true) {
+    if (entry.container?.running === true) {
       if (!force) {
         throw new WardianError('CONTAINER_RUNNING', `container ${entry.state.name} is running`, {
           hint: `stop it first, or remove it by force: wardian rm -f ${entry.state.name}`,
         });
       }
-      await entry.sandbox.stop(timeoutMs);
+      await entry.container.stop(timeoutMs);
     }
-    await entry.sandbox?.finished; // until then it uses its folder
+    await entry.container?.finished; // until then it uses its folder
     await this.deleteEntry(entry);
   }
 
@@ -193,14 +221,14 @@ export class Sandboxer {
     return { key: template.key, made };
   }
 
-  /** Takes a running sandbox in, and sees to what happens when it ends or its owner does not come. */
-  addSandbox(sandbox: Sandbox): ContainerEntry {
-    const { state, directory } = sandbox;
-    const done = sandbox.finished.then(() => this.#afterEnd(sandbox));
+  /** Takes a running container in, and sees to what happens when it ends or its owner does not come. */
+  addContainer(container: Container): ContainerEntry {
+    const { state, directory } = container;
+    const done = container.finished.then(() => this.#afterEnd(container));
     done.catch(() => {}); // told to whoever waits; it stays in the list, where it can be removed again
-    const entry: ContainerEntry = { state, directory, sandbox, done };
+    const entry: ContainerEntry = { state, directory, container, done };
     this.registry.add(entry);
-    if (state.owned) void killUnlessClaimed(sandbox);
+    if (state.owned) void killUnlessClaimed(container);
     return entry;
   }
 
@@ -225,77 +253,46 @@ export class Sandboxer {
 
   /** Lets go of everything that runs, for the next sandboxer to adopt. */
   release(): void {
-    for (const { sandbox } of this.registry.entries) sandbox?.release();
+    for (const { container } of this.allEntries) container?.release();
   }
 
-  async #afterEnd(sandbox: Sandbox): Promise<void> {
-    if (!getRequest(sandbox.state).autoRemove) return;
+  async #afterEnd(container: Container): Promise<void> {
+    if (!getRequest(container.state).autoRemove) return;
     // The client of one that ended before it came back, after the death of a sandboxer, wants its output and code.
-    if (sandbox.state.owned)
-      await Promise.race([sandbox.io.claimed, delay(OWNER_GRACE_MS, undefined, { ref: false })]);
-    const entry = this.registry.entries.find((known) => known.sandbox === sandbox);
+    if (container.state.owned)
+      await Promise.race([container.io.claimed, delay(OWNER_GRACE_MS, undefined, { ref: false })]);
+    const entry = this.registry.entries.find((known) => known.container === container);
     if (entry !== undefined) await this.deleteEntry(entry);
-    sandbox.trace?.mark('sandboxer', 'container removed');
+    container.trace?.mark('sandboxer', 'container removed');
   }
 
   async #findProcess(request: AttachRequest, stream: ServerStream): Promise<AttachableProcess> {
     const starting = this.registry.getStarting(request.execId ?? request.container);
     if (starting !== undefined) return waitForStart(starting, stream);
+    const ofEngine = this.engine.findProcess(request);
+    if (ofEngine !== undefined) return ofEngine;
     const entry = this.registry.find(request.container);
     if (request.execId !== undefined) {
-      return this.#toAttachableExec(getRunning(entry), request.execId);
+      return toAttachableExec(getRunning(entry), request.execId);
     }
     // The owner gets what was kept for it, though the process may have ended before it came back.
-    if (request.owner && request.from !== 'now') return this.#toAttachable(entry);
+    if (request.owner && request.from !== 'now') return toAttachable(entry);
     getRunning(entry);
-    return this.#toAttachable(entry);
+    return toAttachable(entry);
   }
 
-  #toAttachable({ sandbox, state, done }: ContainerEntry): AttachableProcess {
-    if (sandbox === undefined) throw notRunning(state.name);
-    return {
-      io: sandbox.io,
-      trace: sandbox.trace,
-      done,
-      disown: () => sandbox.disown(),
-      kill: () => sandbox.destroy(),
-    };
+  /** The container of an owner that comes back after it has ended under an earlier sandboxer. */
+  #findEnded(request: AttachRequest): ContainerEntry | undefined {
+    const ofEngine = this.engine.get(request.container);
+    if (ofEngine === undefined) return findEnded(this.registry, request);
+    return ofEngine.container === undefined && request.execId === undefined ? ofEngine : undefined;
   }
 
-  #toAttachableExec(sandbox: Sandbox, execId: string): AttachableProcess {
-    const io = sandbox.getProcess(execId);
-    if (io === undefined) {
-      throw new WardianError('CONTAINER_NOT_RUNNING', `process ${execId.slice(0, 12)} has ended`);
-    }
-    return {
-      io,
-      done: Promise.resolve(),
-      disown: () => sandbox.disown(execId),
-      kill: () => sandbox.killExec(execId),
-    };
+  /** By name or id as people have them, or by an engine's whole id. */
+  #getAlive(container: string): Container {
+    const ofEngine = this.engine.get(container);
+    if (ofEngine === undefined) return getRunning(this.registry.find(container));
+    if (ofEngine.container?.isAlive === true) return ofEngine.container;
+    throw notRunning(ofEngine.state.name);
   }
-}
-
-async function waitForStart(
-  { process, listeners, trace }: StartingProcess,
-  stream: ServerStream,
-): Promise<AttachableProcess> {
-  const onProgress = (line: string): void =>
-    stream.send(STREAM_KIND.progress, 0, Buffer.from(line));
-  listeners.add(onProgress);
-  try {
-    return await process;
-  } finally {
-    listeners.delete(onProgress);
-    if (trace !== undefined) sendTrace(stream, trace);
-  }
-}
-
-function getRunning(entry: ContainerEntry): Sandbox {
-  if (entry.sandbox?.running === true) return entry.sandbox;
-  throw notRunning(entry.state.name);
-}
-
-function notRunning(name: string): WardianError {
-  return new WardianError('CONTAINER_NOT_RUNNING', `container ${name} is not running`);
 }

@@ -93,7 +93,7 @@ async function serve(
     leave: () => setImmediate(leave),
   });
   const connections = await listen(directories.runtime, handlers, cleanup);
-  const isBusy = (): boolean => connections.wereUsed() || sandboxer.registry.isBusy;
+  const isBusy = (): boolean => connections.wereUsed() || sandboxer.isBusy;
   const left = Promise.race([
     asked,
     waitUntilIdle(isBusy, configuration.values.idleTimeoutMs),
@@ -104,8 +104,8 @@ async function serve(
 }
 
 /** Of the machines that run for a container: those that came from the pool stay in its folder. */
-function listMachineFolders({ registry }: Sandboxer): ReadonlySet<string> {
-  const folders = registry.entries.map(({ state }) => state.machine?.record.directory ?? '');
+function listMachineFolders({ allEntries }: Sandboxer): ReadonlySet<string> {
+  const folders = allEntries.map(({ state }) => state.machine?.record.directory ?? '');
   return new Set(folders);
 }
 

@@ -115,8 +115,9 @@ export async function orDied<T>(machine: VirtualMachine, work: Promise<T>): Prom
  * The guest stood still while its disk was another, and has forgotten all that it read there. It does nothing before it
  * is told to, so it may run while the exchange is still under way, and after one that has failed.
  */
-async function wake(machine: VirtualMachine, imagePath: string): Promise<void> {
-  await Promise.all([machine.exchangeRootDisk(imagePath), machine.resume()]);
+async function wake(machine: VirtualMachine, imagePath: string | undefined): Promise<void> {
+  const exchanged = imagePath === undefined ? undefined : machine.exchangeRootDisk(imagePath);
+  await Promise.all([exchanged, machine.resume()]);
 }
 
 async function watch(machine: VirtualMachine, agent: AgentClient): Promise<string> {

@@ -52,7 +52,7 @@ export async function makeStem(request: MemberRequest): Promise<PoolMember> {
 }
 
 async function fork(
-  { driver }: MemberRequest,
+  { driver, imagePath }: MemberRequest,
   stem: Stem,
   start: WarmStart,
 ): Promise<SandboxMachine> {
@@ -62,7 +62,8 @@ async function fork(
     cleanup.defer('folder of a fork', () => rm(start.directory, { recursive: true, force: true }));
     // Where the answer got lost it runs, and nobody knows its process but by the folder that it names.
     cleanup.defer('process of a fork', () => killProcessesNaming(start.directory));
-    return await forkSandboxMachine({ driver, stem, ...start });
+    const image = start.imagePath ?? imagePath;
+    return await forkSandboxMachine({ driver, stem, ...start, imagePath: image });
   } catch (error) {
     throw await cleanup.fail(error);
   }

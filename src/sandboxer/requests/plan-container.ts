@@ -44,6 +44,8 @@ export function planContainer(
     stopSignal: request.stopSignal ?? getImageStopSignal(image.config.stopSignal),
     logPath,
     owned: !request.detached,
+    host: {},
+    network: { interfaces: [], settings: undefined }, // without a network there is none to see, nor a MAC address to change
   };
 }
 

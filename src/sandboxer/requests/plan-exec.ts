@@ -1,7 +1,7 @@
 import type { ImageStore } from '../../image/image-store.ts';
 import { buildExecProcess } from '../../oci/container/exec-process.ts';
 import type { UserDatabase } from '../../oci/user-database.ts';
-import type { ExecPlan } from '../../sandbox/sandbox.ts';
+import type { ExecPlan } from '../../sandbox/execs.ts';
 import type { SandboxState } from '../../sandbox/sandbox-state.ts';
 import type { ExecRequest } from '../api.ts';
 import { getSpec } from './container-spec.ts';

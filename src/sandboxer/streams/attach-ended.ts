@@ -14,7 +14,7 @@ export function findEnded(
   if (!owner || from === 'now' || execId !== undefined) return undefined;
   if (registry.getStarting(container) !== undefined) return undefined;
   const entry = registry.find(container);
-  return entry.sandbox === undefined ? entry : undefined;
+  return entry.container === undefined ? entry : undefined;
 }
 
 /**

@@ -40,7 +40,7 @@ function makeProcess(): ProcessIo {
 test('an owner gets all that came before it, and holds back what it has not written', async () => {
   const [io, client] = [makeProcess(), makeStream()];
   io.stdout.push(0, Buffer.from('early '), false);
-  const end = attachClient(io, REQUEST, client.stream);
+  const end = attachClient({ io }, REQUEST, client.stream);
   io.stdout.push(6, Buffer.from('late'), false);
   assert.deepEqual(client.sent, ['1@0:early ', '1@6:late']);
   assert.equal(io.stdout.oldest, 0);
@@ -59,7 +59,7 @@ test('a client that comes back goes on where it was', async () => {
   const [io, client] = [makeProcess(), makeStream()];
   io.stdout.push(0, Buffer.from('0123456789'), false);
   const from = { stdout: 4, stderr: 0, stdin: 0 };
-  const end = attachClient(io, { ...REQUEST, from }, client.stream);
+  const end = attachClient({ io }, { ...REQUEST, from }, client.stream);
   assert.deepEqual(client.sent, ['1@4:456789']);
   client.leave();
   assert.deepEqual(await end, { kind: 'lost' });
@@ -71,7 +71,7 @@ test('one who looks on sees only what comes, and its stdin is not taken unless i
   io.stdin.connect({ writeStdin: (bytes) => taken.push(String(bytes)), endStdin: () => {} });
   io.stdout.push(0, Buffer.from('before'), false);
   const request = { ...REQUEST, owner: false, stdin: false, from: 'now' as const };
-  const end = attachClient(io, request, client.stream);
+  const end = attachClient({ io }, request, client.stream);
   client.say(STREAM_KIND.stdin, 0, 'ignored');
   io.stdout.push(6, Buffer.from('after'), false);
   // The empty ones say where it stands, for the case that it has to come back.
@@ -89,7 +89,7 @@ test('stdin goes to the process, and its acknowledgements come back', async () =
     writeStdin: (bytes, offset) => taken.push(`${offset}:${Buffer.from(bytes)}`),
     endStdin: (offset) => taken.push(`end@${offset}`),
   });
-  const end = attachClient(io, REQUEST, client.stream);
+  const end = attachClient({ io }, REQUEST, client.stream);
   client.say(STREAM_KIND.stdin, 0, 'abc');
   client.say(STREAM_KIND.stdinEof, 3);
   assert.deepEqual(taken, ['0:abc', 'end@3']);
@@ -107,7 +107,7 @@ test('an owner that lost its sandboxer before it heard of anything does not doub
     writeStdin: (bytes, offset) => taken.push(`${offset}:${Buffer.from(bytes)}`),
     endStdin: () => {},
   });
-  const end = attachClient(io, REQUEST, client.stream);
+  const end = attachClient({ io }, REQUEST, client.stream);
   client.say(STREAM_KIND.stdin, 0, 'abcdef');
   assert.deepEqual([client.sent, taken], [['4@3:'], ['3:def']]);
   client.leave();
@@ -116,7 +116,7 @@ test('an owner that lost its sandboxer before it heard of anything does not doub
 
 test('stdin with a gap or beyond the window is a breach', async () => {
   const [io, client] = [makeProcess(), makeStream()];
-  const end = attachClient(io, REQUEST, client.stream);
+  const end = attachClient({ io }, REQUEST, client.stream);
   assert.throws(() => client.say(STREAM_KIND.stdin, 1, 'b'), /missing before offset 1/);
   const piece = 'x'.repeat(STREAM_WINDOW_BYTES / 4);
   for (let index = 0; index < 4; index += 1) {
@@ -133,7 +133,7 @@ test('a client whose first frames are a breach does not hold the output back', a
     ...client.stream,
     onFrame: (take) => take(STREAM_KIND.stdin, 5, Buffer.from('x')),
   };
-  await assert.rejects(attachClient(io, REQUEST, stream), /missing before offset 5/);
+  await assert.rejects(attachClient({ io }, REQUEST, stream), /missing before offset 5/);
   io.stdout.push(0, Buffer.from('out'), false);
   assert.equal(io.stdout.oldest, 3);
 });

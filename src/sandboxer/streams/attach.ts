@@ -12,9 +12,15 @@ export type AttachEnd =
   | { readonly kind: 'detached' }
   | { readonly kind: 'lost' };
 
+export interface AttachedProcess {
+  readonly io: ProcessIo;
+  /** For an owner that was lost; and the end is told when the owner has all of it. Default: false. */
+  readonly keepsOutput?: boolean;
+}
+
 /** Joins a client's stream and a process until one of them ends. */
 export async function attachClient(
-  io: ProcessIo,
+  { io, keepsOutput = false }: AttachedProcess,
   request: AttachRequest,
   stream: ServerStream,
 ): Promise<AttachEnd> {
@@ -47,9 +53,18 @@ export async function attachClient(
         else if (kind === STREAM_KIND.stdinEof && writer !== undefined) io.stdin.end();
       });
     });
-    const exited = io.exited.then((report): AttachEnd => ({ kind: 'exited', report }));
+    const mustKeep = keepsOutput && request.owner;
+    const exited = io.exited.then(async (report): Promise<AttachEnd> => {
+      if (mustKeep) await Promise.all([stdout.complete, stderr.complete]);
+      return { kind: 'exited', report };
+    });
     const lost = stream.closed.then((): AttachEnd => ({ kind: 'lost' }));
-    return await Promise.race([exited, detached, lost]);
+    const end = await Promise.race([exited, detached, lost]);
+    if (mustKeep && end.kind === 'exited') io.markTaken();
+    if (mustKeep && end.kind === 'lost') {
+      io.holdForOwner({ stdout: stdout.position, stderr: stderr.position });
+    }
+    return end;
   } finally {
     io.stdout.removeSink(stdout);
     io.stderr.removeSink(stderr);
@@ -67,6 +82,8 @@ function startOffset(
 }
 
 interface ClientSink extends OutputSink {
+  /** Fulfilled when the stream has ended and the client has all of it. */
+  readonly complete: Promise<void>;
   acknowledge(offset: number): void;
 }
 
@@ -78,15 +95,24 @@ function addClientSink(
   from: number,
 ): ClientSink {
   let position = from;
+  let finish = (): void => {};
+  const complete = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const finishIfComplete = (): void => {
+    if (output.ended && position >= output.received) finish();
+  };
   const sink: ClientSink = {
     get position() {
       return position;
     },
+    complete,
     write: (offset, bytes) => stream.send(STREAM_KIND[name], offset, bytes),
-    end: () => {},
+    end: finishIfComplete,
     acknowledge: (offset) => {
       position = Math.max(position, Math.min(offset, output.received));
       output.advance();
+      finishIfComplete();
     },
   };
   output.addSink(sink, from);

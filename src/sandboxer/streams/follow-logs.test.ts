@@ -3,8 +3,8 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Container } from '../../sandbox/container.ts';
 import type { ContainerLog } from '../../sandbox/container-log.ts';
-import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { type LogStart, type LogsRequest, STREAM_KIND } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
 import { followLogs } from './follow-logs.ts';
@@ -56,7 +56,7 @@ async function readLogs(
     text += `${kind === STREAM_KIND.stderr ? '!' : ''}${Buffer.from(bytes ?? [])}`;
   });
   const whole = { container: 'x', follow: false, timestamps: false, ...request };
-  await followLogs({ logPath, sandbox: undefined }, whole, stream);
+  await followLogs({ logPath, container: undefined }, whole, stream);
   return text;
 }
 
@@ -122,15 +122,15 @@ test('a reader that fails or leaves is not told of growth any more', async () =>
     return () => listeners.delete(listener);
   };
   const log = { onGrowth } as unknown as ContainerLog;
-  const sandbox = { running: true, log, finished: new Promise(() => {}) } as unknown as Sandbox;
+  const container = { running: true, log, finished: new Promise(() => {}) } as unknown as Container;
   const request = { container: 'x', follow: true, timestamps: false };
   const failing = makeStream(() => {
     throw new Error('broken');
   });
-  await assert.rejects(followLogs({ logPath, sandbox }, request, failing.stream), /broken/);
+  await assert.rejects(followLogs({ logPath, container }, request, failing.stream), /broken/);
   assert.equal(listeners.size, 0);
   const leaving = makeStream(() => {});
-  const following = followLogs({ logPath, sandbox }, request, leaving.stream);
+  const following = followLogs({ logPath, container }, request, leaving.stream);
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(listeners.size, 1);
   leaving.leave();

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
+import type { Container } from '../../sandbox/container.ts';
 import { type LogRecord, type LogStream, readLog } from '../../sandbox/container-log.ts';
-import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { hasErrno } from '../../util/errors.ts';
 import { type LogStart, type LogsRequest, STREAM_KIND } from '../api.ts';
 import type { ServerStream } from '../connection/server-connection.ts';
@@ -8,12 +8,12 @@ import type { ServerStream } from '../connection/server-connection.ts';
 export interface LogSource {
   readonly logPath: string;
   /** Absent when the container has ended. */
-  readonly sandbox: Sandbox | undefined;
+  readonly container: Container | undefined;
 }
 
 /** Sends a container's log to a client, as asked for, and goes on while the container runs with `follow`. */
 export async function followLogs(
-  { logPath, sandbox }: LogSource,
+  { logPath, container }: LogSource,
   request: LogsRequest,
   stream: ServerStream,
 ): Promise<void> {
@@ -23,7 +23,7 @@ export async function followLogs(
   });
   if (file === undefined) return;
   stream.onFrame(() => {}); // acknowledgements: a log has no window, the socket's back-pressure is enough
-  const growth = watchGrowth(sandbox, stream);
+  const growth = watchGrowth(container, stream);
   try {
     const start = request.start ?? (await findTail(file, request));
     stream.send(STREAM_KIND.logStart, 0, Buffer.from(JSON.stringify(start)));
@@ -63,15 +63,15 @@ async function sendFrom(
 }
 
 /** Counts growth of a running container's log, so that none between two looks is missed. */
-function watchGrowth(sandbox: Sandbox | undefined, stream: ServerStream) {
+function watchGrowth(container: Container | undefined, stream: ServerStream) {
   let count = 0;
   let wake = (): void => {};
-  let running = sandbox?.running === true;
-  const stop = sandbox?.log?.onGrowth(() => {
+  let running = container?.running === true;
+  const stop = container?.log?.onGrowth(() => {
     count += 1;
     wake();
   });
-  void sandbox?.finished.then(() => {
+  void container?.finished.then(() => {
     running = false;
     wake();
   });

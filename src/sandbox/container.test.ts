@@ -6,6 +6,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
 import type { GuestProcess } from '../oci/guest-operations.ts';
+import { Container } from './container.ts';
 import { ProcessIo, STREAM_START } from './process-io.ts';
 import { Sandbox } from './sandbox.ts';
 import type { SandboxState } from './sandbox-state.ts';
@@ -22,8 +23,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A sandbox whose guest does what it is asked for, and what it was asked for. */
-function makeSandbox(machine: Partial<VirtualMachine> = {}) {
+/** A container whose guest does what it is asked for, and what it was asked for. */
+function makeContainer(machine: Partial<VirtualMachine> = {}) {
   const calls: string[] = [];
   const io = new ProcessIo({ containerId: ID, execId: '' }, STREAM_START);
   const stdio = { exit: new Promise(() => {}), acknowledge: () => {}, endStdin: () => {} };
@@ -57,45 +58,46 @@ function makeSandbox(machine: Partial<VirtualMachine> = {}) {
     kill: async () => {},
     ...machine,
   } as unknown as VirtualMachine;
-  const sandbox = new Sandbox({ directory, state, machine: vmm, agent, io, log: undefined });
-  return { sandbox, io, calls };
+  const sandbox = new Sandbox(vmm, agent);
+  const container = new Container({ directory, state, sandbox, io });
+  return { container, io, calls };
 }
 
 const PLAN = { execId: EXEC_ID, process: { args: ['true'] } as unknown as GuestProcess };
 
 test('a process that cannot be written down is ended, and nothing else with it', async () => {
-  const { sandbox, calls } = makeSandbox();
+  const { container, calls } = makeContainer();
   rmSync(directory, { recursive: true }); // as good as a full disk: the state cannot be written
-  await assert.rejects(sandbox.exec({ ...PLAN, owned: false }), { code: 'ENOENT' });
+  await assert.rejects(container.exec({ ...PLAN, owned: false }), { code: 'ENOENT' });
   assert.deepEqual(calls, ['signal 9 to exec']);
-  assert.equal(sandbox.running, true);
+  assert.equal(container.running, true);
 });
 
 test('the end of a process that cannot be written down disturbs nobody', async () => {
-  const { sandbox } = makeSandbox();
-  await sandbox.exec({ ...PLAN, owned: false });
+  const { container } = makeContainer();
+  await container.exec({ ...PLAN, owned: false });
   rmSync(directory, { recursive: true });
-  sandbox.getProcess(EXEC_ID)?.end(EXITED);
+  container.getProcess(EXEC_ID)?.end(EXITED);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(sandbox.getProcess(EXEC_ID), undefined);
-  assert.deepEqual(sandbox.state.execs, []);
+  assert.equal(container.getProcess(EXEC_ID), undefined);
+  assert.deepEqual(container.state.execs, []);
 });
 
 test('a container has ended even when its machine does not go', async () => {
   const stuck = () => Promise.reject(new Error('it is stuck'));
-  const { sandbox, io } = makeSandbox({ kill: stuck });
+  const { container, io } = makeContainer({ kill: stuck });
   io.end(EXITED);
-  assert.deepEqual(await sandbox.finished, EXITED);
-  assert.equal(sandbox.state.error, 'virtual machine: it is stuck');
+  assert.deepEqual(await container.finished, EXITED);
+  assert.equal(container.state.error, 'virtual machine: it is stuck');
 });
 
 test('the folder of a machine goes with it, wherever that lies', async () => {
   const elsewhere = path.join(directory, 'pool', 'member');
   mkdirSync(elsewhere, { recursive: true });
-  const { sandbox, io } = makeSandbox({
+  const { container, io } = makeContainer({
     record: { driver: 'fake', id: 'm', pid: 1, pidStartTicks: '1', directory: elsewhere },
   });
   io.end(EXITED);
-  await sandbox.finished;
+  await container.finished;
   assert.ok(!existsSync(elsewhere));
 });

@@ -1,0 +1,89 @@
+import { removeTree } from '../host/remove-tree.ts';
+import { explainBootFailure } from '../template/boot-failure.ts';
+import { Cleanup } from '../util/cleanup.ts';
+import { Container } from './container.ts';
+import type { ContainerPlan } from './container-plan.ts';
+import { describeState, makeDirectory, orDied, personalize } from './prepare-container.ts';
+import { ProcessIo, STREAM_START } from './process-io.ts';
+import { Sandbox } from './sandbox.ts';
+import { type SandboxState, writeSandboxState } from './sandbox-state.ts';
+import { type SandboxServices, type StartOptions, startMachine } from './start-machine.ts';
+
+/** A container whose process waits for its start, and that process in the guest. */
+export interface CreatedContainer {
+  readonly container: Container;
+  readonly pid: number;
+}
+
+/** Makes a sandbox and its container up to before its process runs. On failure nothing is left. */
+export async function createSandbox(
+  services: SandboxServices,
+  plan: ContainerPlan,
+  options: StartOptions = {},
+): Promise<CreatedContainer> {
+  const cleanup = new Cleanup();
+  try {
+    const directory = makeDirectory(services, plan, cleanup);
+    let sandbox: Sandbox | undefined;
+    const started = await startMachine(services, plan, {
+      ...options,
+      directory,
+      onSessionRestarted: () => sandbox?.reconnect(),
+    });
+    const { machine, agent, pair } = started;
+    const machineFolder = machine.record.directory;
+    cleanup.defer('machine folder', () => removeTree(machineFolder));
+    cleanup.defer('virtual machine', () => machine.kill());
+    const state = describeState(plan, started);
+    await writeSandboxState(directory, state);
+    sandbox = new Sandbox(machine, agent);
+    const personalized = personalize(agent, plan);
+    const { settings } = plan.network;
+    const connected = settings === undefined ? undefined : agent.configureNetwork(settings);
+    const io = makeIo(plan);
+    const created = agent.createContainer({ ...plan.guest, id: plan.id });
+    io.connect(agent);
+    const made = Promise.all([created, personalized, connected]);
+    const [pid] = await orDied(machine, made).catch(async (error: unknown) => {
+      throw await explainBootFailure(error, machine, pair.guest);
+    });
+    return { container: new Container({ directory, state, sandbox, io }), pid };
+  } catch (error) {
+    throw await cleanup.fail(error);
+  }
+}
+
+/** Makes one more container in a sandbox. On failure the sandbox is as it was. */
+export async function joinSandbox(
+  services: SandboxServices,
+  sandbox: Sandbox,
+  plan: ContainerPlan,
+): Promise<CreatedContainer> {
+  const cleanup = new Cleanup();
+  const { machine, agent } = sandbox;
+  try {
+    const directory = makeDirectory(services, plan, cleanup);
+    const state: SandboxState = describeState(plan);
+    await writeSandboxState(directory, state);
+    const io = makeIo(plan);
+    cleanup.defer('container in the guest', () => forget(sandbox, plan.id));
+    const created = agent.createContainer({ ...plan.guest, id: plan.id });
+    io.connect(agent);
+    const pid = await orDied(machine, created);
+    return { container: new Container({ directory, state, sandbox, io }), pid };
+  } catch (error) {
+    throw await cleanup.fail(error);
+  }
+}
+
+/** The output waits for the stub. */
+function makeIo({ id }: ContainerPlan): ProcessIo {
+  const io = new ProcessIo({ containerId: id, execId: '' }, STREAM_START);
+  io.holdForOwner();
+  return io;
+}
+
+async function forget({ agent, isEnding }: Sandbox, id: string): Promise<void> {
+  if (isEnding) return;
+  await agent.deleteContainer({ id }).catch(() => {}); // it failed before it was made
+}
