@@ -103,6 +103,12 @@ export const ERROR_CODES = {
     meaning: 'the container is given a network that its virtual machine cannot have',
     remedy: 'choose another kind of network; docs/network.md says which there are',
   },
+  HOOK_FAILED: {
+    kind: 'user',
+    exitCode: 125,
+    meaning: 'a program that the specification names as a hook failed',
+    remedy: 'see what the hook wrote, and run it by hand with the state on its standard input',
+  },
   CONFIG_INVALID: {
     kind: 'user',
     exitCode: 125,
