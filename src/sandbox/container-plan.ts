@@ -1,16 +1,9 @@
-import type { RequestOf } from '../agent/calls.ts';
+import type { GuestNetwork } from '../network/describe-guest-network.ts';
 import type { GuestContainer } from '../oci/guest-operations.ts';
 import type { GuestName } from '../template/guest.ts';
 import type { HostResources } from '../template/machine.ts';
 import type { SizeClass } from '../template/size-class.ts';
 import type { EngineState } from './sandbox-state.ts';
-
-/** What the guest is told of its network. */
-export interface GuestNetwork {
-  readonly interfaces: RequestOf<'personalize'>['interfaces'];
-  /** Undefined: there is nothing to set. */
-  readonly settings: RequestOf<'configureNetwork'> | undefined;
-}
 
 /** A container that is about to be: everything decided, nothing done. */
 export interface ContainerPlan {
@@ -35,7 +28,8 @@ export interface ContainerPlan {
   readonly owned: boolean;
   /** What of the host its machine is given. */
   readonly host: HostResources;
-  readonly network: GuestNetwork;
+  /** What the guest is told of its network; undefined: there is none. */
+  readonly network?: GuestNetwork | undefined;
   /** Of an engine's container. */
   readonly engine?: EngineState;
 }

@@ -38,8 +38,8 @@ export async function createSandbox(
     await writeSandboxState(directory, state);
     sandbox = new Sandbox(machine, agent);
     const personalized = personalize(agent, plan);
-    const { settings } = plan.network;
-    const connected = settings === undefined ? undefined : agent.configureNetwork(settings);
+    const { network } = plan;
+    const connected = network && agent.configureNetwork(network.configuration);
     const io = makeIo(plan);
     const created = agent.createContainer({ ...plan.guest, id: plan.id });
     io.connect(agent);

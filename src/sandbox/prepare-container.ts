@@ -68,7 +68,7 @@ export function personalize(agent: AgentClient, plan: ContainerPlan): Promise<vo
     entropy: randomBytes(ENTROPY_BYTES),
     realtimeNanoseconds: BigInt(Date.now()) * 1_000_000n,
     hostname: plan.hostname,
-    interfaces: plan.network.interfaces ?? [],
+    interfaces: plan.network?.interfaces ?? [], // without a network there is none to see, nor a MAC address to change
   });
 }
 

@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { describeGuestNetwork } from '../../network/describe-guest-network.ts';
 import type { GuestJoin } from '../../oci/guest-operations.ts';
 import { parseSpec } from '../../oci/runtime-spec/parse.ts';
 import type { Namespace, Resources, Spec } from '../../oci/runtime-spec/types.ts';
@@ -59,7 +60,7 @@ export function planEngineContainer(
     logPath: undefined, // the engine keeps what its containers write
     owned: true,
     host: { share: { path: share.directory, writable: true }, taps, cgroupDirectories },
-    network: { interfaces: [], settings: undefined },
+    network: network && describeGuestNetwork(network),
     engine: { stub, ...(sandbox !== undefined && { sandbox }) },
   };
 }

@@ -45,7 +45,6 @@ export function planContainer(
     logPath,
     owned: !request.detached,
     host: {},
-    network: { interfaces: [], settings: undefined }, // without a network there is none to see, nor a MAC address to change
   };
 }
 
