@@ -8,11 +8,15 @@ import { warmBundle } from './warm-bundle.ts';
 /** The bundle of the commands that are waited for most. */
 const QUICK = 'wardian-quick';
 
+/** What engines start. */
+const RUNTIME = 'runtime';
+
 /** Entry points, by the name of their bundle in dist/. */
 const ENTRIES = {
   wardian: 'src/cli/main.ts',
   [QUICK]: 'src/cli/quick-main.ts',
   sandboxer: 'src/sandboxer/main.ts',
+  [RUNTIME]: 'src/oci-runtime/main.ts',
 };
 
 /**
@@ -28,6 +32,7 @@ export async function bundle(root: string): Promise<void> {
   }
   await warmBundle(directory, QUICK);
   writeLoader(directory, 'sandboxer');
+  writeLoader(directory, RUNTIME);
   writeLoader(directory, 'wardian', { name: QUICK, words: QUICK_WORDS });
 }
 

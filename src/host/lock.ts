@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno, nameFullDisk, WardianError } from '../util/errors.ts';
 import { getOwnIdentity, isProcessAlive, type ProcessIdentity } from './process-identity.ts';
+import { createId } from './random-id.ts';
 
 /** Between two looks at a lock that somebody holds: Node has no flock(2) that would wake us. */
 const FIRST_PAUSE_MS = 2;
@@ -11,6 +11,8 @@ const LONGEST_PAUSE_MS = 50;
 
 /** Whoever breaks a dead holder's lock may die as well, and so on; nobody has that much bad luck. */
 const MAX_BREAKERS = 4;
+
+const TOKEN_DIGITS = 16;
 
 export interface LockOptions {
   signal?: AbortSignal | undefined;
@@ -32,7 +34,7 @@ interface Holder extends ProcessIdentity {
  * start time and boot, and its lock is broken. All contenders must share a pid namespace.
  */
 export async function acquireLock(lockPath: string, options: LockOptions = {}): Promise<FileLock> {
-  const holder: Holder = { ...getOwnIdentity(), token: randomBytes(8).toString('hex') };
+  const holder: Holder = { ...getOwnIdentity(), token: createId().slice(0, TOKEN_DIGITS) };
   // The file appears with its content, by link(2): nobody ever reads a lock that does not say whose it is.
   const draft = `${lockPath}.${holder.token}.new`;
   try {
@@ -114,7 +116,7 @@ async function breakLock(lockPath: string, dead: Holder, options: LockOptions): 
 async function readHolder(lockPath: string): Promise<Holder | undefined> {
   try {
     const text = await readFile(lockPath, 'utf8');
-    return parseHolder(text) ?? describeDamaged(text);
+    return parseHolder(text) ?? (await describeDamaged(text));
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
     throw new WardianError('STATE_CORRUPT', `the lock ${lockPath} cannot be read`, {
@@ -136,8 +138,9 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 /** A living holder's lock is whole from its first moment: one that is not was cut by a power failure, and its holder is dead. */
-function describeDamaged(text: string): Holder {
-  const token = createHash('sha256').update(text).digest('hex').slice(0, 16);
+async function describeDamaged(text: string): Promise<Holder> {
+  const { createHash } = await import('node:crypto'); // Not for every start: it takes 2 ms.
+  const token = createHash('sha256').update(text).digest('hex').slice(0, TOKEN_DIGITS);
   return { pid: 0, startTime: '', bootId: '', token };
 }
 

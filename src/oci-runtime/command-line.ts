@@ -4,6 +4,7 @@ import { VERSION } from '../util/version.ts';
 import { FlagValues } from './arguments/flags.ts';
 import { type ParsedArguments, parseArguments } from './arguments/parse-arguments.ts';
 import { reportFailure } from './output/report-failure.ts';
+import { toAbsolute } from './paths.ts';
 import type { CgroupManager, RuntimeContext } from './runtime-context.ts';
 import { VERBS } from './verbs.ts';
 
@@ -99,9 +100,4 @@ function findPrograms(mainPath: string): { sandboxerPath: string; stubPath: stri
   }
   const checkout = `${folder}/../..`;
   return { sandboxerPath: `${folder}/../sandboxer/main.ts`, stubPath: `${checkout}/dist/stub` };
-}
-
-/** A path of the command line, which may begin where the command was started. */
-export function toAbsolute(path: string, workingDirectory: string): string {
-  return path.startsWith('/') ? path : `${workingDirectory}/${path}`;
 }

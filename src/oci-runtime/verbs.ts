@@ -3,5 +3,10 @@ import type { Verb } from './runtime-context.ts';
 
 /** Where each verb is; loaded when it is called for. */
 export const VERBS: Readonly<Partial<Record<VerbName, () => Promise<Verb>>>> = {
+  create: async () => (await import('./verbs/create.ts')).create,
+  start: async () => (await import('./verbs/start.ts')).start,
   state: async () => (await import('./verbs/state.ts')).state,
+  kill: async () => (await import('./verbs/kill.ts')).kill,
+  delete: async () => (await import('./verbs/delete.ts')).delete_,
+  run: async () => (await import('./verbs/run.ts')).run,
 };

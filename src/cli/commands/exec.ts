@@ -1,3 +1,4 @@
+import { createId } from '../../host/random-id.ts';
 import type { ExecRequest } from '../../sandboxer/api.ts';
 import { collectEnvironment } from '../arguments/environment.ts';
 import type { CommandSpec, ParsedArguments } from '../arguments/spec.ts';
@@ -7,7 +8,7 @@ import { defineCommand } from '../define-command.ts';
 import { writeText } from '../output/write-text.ts';
 import { parseDetachKeys } from '../terminal/detach-keys.ts';
 import { getTerminalSize, joinProcess } from '../terminal/join-process.ts';
-import { createId, startProcess } from '../terminal/start-process.ts';
+import { startProcess } from '../terminal/start-process.ts';
 import { PROCESS_FLAGS } from './process-flags.ts';
 
 const execSpec = {

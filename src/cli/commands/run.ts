@@ -1,3 +1,4 @@
+import { createId } from '../../host/random-id.ts';
 import { type RunRequest, type RunResponse, STREAM_KIND } from '../../sandboxer/api.ts';
 import type { SandboxerClient } from '../../sandboxer/client.ts';
 import { readTrace } from '../../sandboxer/streams/send-trace.ts';
@@ -11,7 +12,7 @@ import type { RunTrace } from '../output/run-trace.ts';
 import { writeText } from '../output/write-text.ts';
 import { parseDetachKeys } from '../terminal/detach-keys.ts';
 import { joinProcess } from '../terminal/join-process.ts';
-import { createId, startProcess } from '../terminal/start-process.ts';
+import { startProcess } from '../terminal/start-process.ts';
 import { buildRunRequest, isTraced } from './run-request.ts';
 import { runSpec } from './run-spec.ts';
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { createId } from '../../host/random-id.ts';
 import type { RunRequest } from '../../sandboxer/api.ts';
 import { type ClientOptions, SandboxerClient } from '../../sandboxer/client.ts';
 import {
   createFakeEnvironment,
   type FakeEnvironment,
 } from '../../sandboxer/testing/fake-environment.ts';
-import { createId, startProcess } from './start-process.ts';
+import { startProcess } from './start-process.ts';
 
 let fake: FakeEnvironment | undefined;
 

@@ -1,5 +1,5 @@
 import type { ProcessIdentity } from '../../host/process-identity.ts';
-import type { NetworkConfig } from '../../machine/network-config.ts';
+import type { WiredNetwork } from '../../network/take-over-network.ts';
 import type { Hook } from '../../oci/runtime-spec/types.ts';
 
 /** The form of the state file; another one is not read. */
@@ -34,7 +34,7 @@ export interface ContainerState {
   /** Id of the container whose sandbox it shares; absent: it has one of its own. */
   readonly sandbox?: string;
   /** What was wired for it, to be taken down again. */
-  readonly network?: NetworkConfig;
+  readonly network?: WiredNetwork;
   /** Those that run after this command; the others have run. */
   readonly hooks: { readonly poststart: readonly Hook[]; readonly poststop: readonly Hook[] };
 }

@@ -1,0 +1,231 @@
+import { rmSync } from 'node:fs';
+import { getOwnIdentity } from '../../host/process-identity.ts';
+import { createId } from '../../host/random-id.ts';
+import { type Stub, startStub } from '../../host/stub-process.ts';
+import { SOCKET_NAME } from '../../sandboxer/api.ts';
+import type { Cleanup } from '../../util/cleanup.ts';
+import { findSandbox } from '../bundle/find-sandbox.ts';
+import { type Bind, listBinds } from '../bundle/list-binds.ts';
+import type { Bundle } from '../bundle/load-bundle.ts';
+import { createHostCgroups } from '../cgroups/host-cgroups.ts';
+import type { HookRun } from '../host-work.ts';
+import type { RuntimeContext } from '../runtime-context.ts';
+import { SandboxerCalls } from '../sandboxer/sandboxer-calls.ts';
+import { buildSandboxerEnvironment } from '../sandboxer/sandboxer-start.ts';
+import { type ContainerState, STATE_VERSION } from '../state/container-state.ts';
+import {
+  type ContainerFolder,
+  createContainerFolder,
+  getContainerFolder,
+  replaceFile,
+  writeState,
+} from '../state/state-folder.ts';
+import { describeState } from '../state/status.ts';
+import { buildStubArgv } from './stub-arguments.ts';
+
+export interface CreateRequest {
+  readonly id: string;
+  readonly bundle: Bundle;
+  readonly context: RuntimeContext;
+  readonly pidFile: string | undefined;
+  readonly consoleSocket: string | undefined;
+}
+
+/** Engines read it, whoever they are. */
+const PID_FILE_MODE = 0o644;
+
+/** A container while it is made: each step says what it has got, and how to undo it. */
+export class Making {
+  readonly #request: CreateRequest;
+  readonly #sandboxer: SandboxerCalls;
+  readonly #sandbox: ContainerState | undefined;
+  readonly #binds: readonly Bind[];
+  #folder: ContainerFolder;
+  #state: ContainerState;
+  #stub: Stub | undefined;
+
+  constructor(request: CreateRequest) {
+    const { id, bundle, context } = request;
+    this.#request = request;
+    this.#folder = getContainerFolder(context.root, id);
+    this.#sandbox = findSandbox(context.root, id, bundle.spec);
+    this.#binds = listBinds(bundle.spec, bundle.directory);
+    this.#state = describeNew(request, this.#sandbox);
+    // Connects while the host's side is made.
+    this.#sandboxer = new SandboxerCalls(context, this.#state.key);
+  }
+
+  get state(): ContainerState {
+    return this.#state;
+  }
+
+  /** Takes the id: whoever makes another of that name fails from here on. */
+  makeFolder(cleanup: Cleanup): void {
+    const { bundle, context } = this.#request;
+    this.#folder = createContainerFolder(context.root, this.#state, bundle.text);
+    cleanup.defer('state', () => rmSync(this.#folder.path, { recursive: true, force: true }));
+  }
+
+  makeCgroups(cleanup: Cleanup): void {
+    const { id, bundle, context } = this.#request;
+    const cgroups = createHostCgroups({
+      cgroupsPath: bundle.spec.linux?.cgroupsPath,
+      id,
+      resources: bundle.spec.linux?.resources ?? {},
+      manager: context.cgroupManager,
+      mayBeMissing: context.userId !== 0,
+    });
+    cleanup.defer('cgroups', async () => {
+      const { deleteHostCgroups } = await import('../cgroups/delete-cgroups.ts');
+      await deleteHostCgroups(cgroups);
+    });
+    this.#advance({ cgroups });
+  }
+
+  async startStub(cleanup: Cleanup): Promise<Stub> {
+    const { bundle, context, consoleSocket } = this.#request;
+    const { process: program, root } = bundle.spec;
+    const sandbox = this.#sandbox;
+    const share = {
+      directory: this.#shareDirectory(),
+      folder: this.#state.key,
+      joinedNamespace: sandbox && `/proc/${sandbox.stub?.pid}/ns/mnt`,
+      rootfs: bundle.rootfs,
+      isReadOnly: root?.readonly ?? false,
+      binds: this.#binds,
+    };
+    const target = {
+      socketPath: `${context.directories.runtime}/${SOCKET_NAME}`,
+      key: this.#state.key,
+      cgroups: this.#state.cgroups.directories,
+      terminal: program?.terminal ?? false,
+      consoleSocket,
+      size: program?.consoleSize,
+      sandboxerArgv: [process.execPath, context.sandboxerPath],
+    };
+    const stub = startStub({
+      stubPath: context.stubPath,
+      argv: buildStubArgv(target, { share, spec: bundle.spec }),
+      environment: buildSandboxerEnvironment(context, this.#state.key),
+    });
+    cleanup.defer('stub', () => endStub(stub));
+    await stub.ready;
+    const { pid, startTime, bootId } = stub;
+    this.#advance({ stub: { pid, startTime, bootId } });
+    this.#stub = stub;
+    return stub;
+  }
+
+  async runHooks(kind: HookRun['kind']): Promise<void> {
+    const hooks = this.#request.bundle.spec.hooks?.[kind] ?? [];
+    if (hooks.length === 0) return;
+    const { runHooks } = await import('../hooks/run-hooks.ts');
+    await runHooks({
+      kind,
+      hooks,
+      state: describeState(this.#state, 'creating'),
+      workingDirectory: this.#state.bundle,
+      ...(kind === 'createContainer' && { namespacesOf: this.#stubPid() }),
+    });
+  }
+
+  /** What hooks and engines have put into the network namespace by now becomes the machine's. */
+  async wireNetwork(cleanup: Cleanup): Promise<void> {
+    const namespace = this.#request.bundle.spec.linux?.namespaces?.find(
+      ({ type }) => type === 'network',
+    );
+    // A joined sandbox has its network already.
+    if (namespace === undefined || this.#sandbox !== undefined) return;
+    const { takeOverNetwork, unwireNetwork } = await import('../../network/take-over-network.ts');
+    const network = await takeOverNetwork({
+      processId: this.#stubPid(),
+      namespacePath: namespace.path,
+    });
+    if (network === undefined) return;
+    cleanup.defer('network', () => unwireNetwork(network));
+    this.#advance({ network });
+  }
+
+  async makeInGuest(cleanup: Cleanup): Promise<void> {
+    const { id, bundle } = this.#request;
+    const { key, cgroups, network, stub } = this.#state;
+    const remove = { container: key };
+    cleanup.defer('sandbox', async () => {
+      await this.#sandboxer.call('deleteContainer', remove);
+    });
+    const request = {
+      id: key,
+      name: id,
+      spec: bundle.text,
+      share: {
+        directory: `/proc/${this.#sandbox?.stub?.pid ?? this.#stubPid()}/root${this.#shareDirectory()}`,
+        folder: key,
+        binds: this.#binds.map(({ mount, name }) => ({ mount, name })),
+      },
+      stub: { pid: this.#stubPid(), startTicks: stub?.startTime ?? '' },
+      cgroupDirectories: [...cgroups.directories],
+      ...(network && { network: network.network }),
+      ...(this.#sandbox && { sandbox: this.#sandbox.key }),
+      hookState: JSON.stringify(describeState(this.#state, 'created')),
+    };
+    await this.#sandboxer.call('createContainer', request, (client) =>
+      client.call('deleteContainer', remove),
+    );
+  }
+
+  /** From here on it is a container. The pid file comes last: engines take it for the sign that all is done. */
+  finish(): void {
+    this.#advance({ phase: 'created' });
+    const { pidFile } = this.#request;
+    if (pidFile !== undefined) replaceFile(pidFile, String(this.#stubPid()), PID_FILE_MODE);
+  }
+
+  /** Lets go of the sandboxer. */
+  close(): void {
+    this.#sandboxer.close();
+  }
+
+  #advance(change: Partial<ContainerState>): void {
+    this.#state = { ...this.#state, ...change };
+    writeState(this.#folder, this.#state);
+  }
+
+  #stubPid(): number {
+    return this.#stub?.pid ?? this.#state.stub?.pid ?? 0;
+  }
+
+  /** Where the folders of all containers of one sandbox are, in the namespace of its first stub. */
+  #shareDirectory(): string {
+    if (this.#sandbox === undefined) return this.#folder.share;
+    return getContainerFolder(this.#request.context.root, this.#sandbox.id).share;
+  }
+}
+
+function describeNew(
+  { id, bundle, context }: CreateRequest,
+  sandbox: ContainerState | undefined,
+): ContainerState {
+  const { annotations = {}, hooks = {} } = bundle.spec;
+  return {
+    version: STATE_VERSION,
+    id,
+    key: createId(),
+    phase: 'creating',
+    creator: getOwnIdentity(),
+    isPaused: false,
+    bundle: bundle.directory,
+    rootfs: bundle.rootfs,
+    created: new Date().toISOString(),
+    owner: context.environment['USER'] ?? (context.userId === 0 ? 'root' : String(context.userId)),
+    annotations,
+    cgroups: { directories: [], made: [] },
+    ...(sandbox && { sandbox: sandbox.id }),
+    hooks: { poststart: hooks.poststart ?? [], poststop: hooks.poststop ?? [] },
+  };
+}
+
+async function endStub(stub: Stub): Promise<void> {
+  if (stub.pid === 0) return; // It could not be started.
+  stub.kill('SIGKILL');
+  await stub.exited;
+}
