@@ -12,6 +12,7 @@
 #include "rootfs/layers.h"
 #include "service/shutdown.h"
 #include "system/interfaces.h"
+#include "system/network.h"
 #include "system/personalize.h"
 
 #include <fcntl.h>
@@ -34,6 +35,11 @@
 HANDLER(handle_personalize, PersonalizeRequest, PersonalizeResponse) {
     (void)response;
     return personalize(request, &call->failure);
+}
+
+HANDLER(handle_configure_network, ConfigureNetworkRequest, ConfigureNetworkResponse) {
+    (void)response;
+    return network_configure(request, &call->failure);
 }
 
 static void drop_caches(void) {
@@ -194,6 +200,7 @@ HANDLER(handle_shutdown, ShutdownRequest, ShutdownResponse) {
 
 const struct method methods[] = {
     METHOD(Personalize, handle_personalize, PersonalizeRequest, PersonalizeResponse),
+    METHOD(ConfigureNetwork, handle_configure_network, ConfigureNetworkRequest, ConfigureNetworkResponse),
     METHOD(PrepareSnapshot, handle_prepare_snapshot, PrepareSnapshotRequest, PrepareSnapshotResponse),
     METHOD(Ping, handle_ping, PingRequest, PingResponse),
     METHOD(CreateContainer, handle_create, CreateContainerRequest, CreateContainerResponse),

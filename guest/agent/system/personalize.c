@@ -62,10 +62,8 @@ int personalize(const message(PersonalizeRequest) *request, struct failure *why)
     if (error) return fail_errno(why, error, "cannot make a network namespace");
     for (size_t i = 0; i < request->interfaces_count; i++) {
         const char *name = text_or_empty(request->interfaces[i].name);
-        error = interfaces_fetch(name);
+        error = interfaces_fetch(i, name, request->interfaces[i].mac.data);
         if (error) return fail_errno(why, error, "cannot give the sandbox the interface %.16s", name);
-        error = interfaces_set_mac(name, request->interfaces[i].mac.data);
-        if (error) return fail_errno(why, error, "cannot set the MAC address of %.16s", name);
     }
     return 0;
 }

@@ -39,6 +39,7 @@ int main(void) {
     test_containers();
     test_share();
     test_hosts();
+    test_network();
     nothing_is_left_behind();
     test_spare();
     agent_ends_when_told();

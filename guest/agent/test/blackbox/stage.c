@@ -65,7 +65,8 @@ void start_agent(void) {
     snprintf(number, sizeof number, "%d", listener);
     stage_agent = fork();
     if (stage_agent == 0) {
-        CHECK(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+        CHECK(unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 && system("ip link add far0 type veth peer name near0 && ip link set near0 up") == 0);
+        CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
         execl(getenv("AGENT"), "agent", "--channel-fd", number, "--test-root", stage_root, NULL);
         _exit(127);
     }

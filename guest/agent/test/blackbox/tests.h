@@ -4,5 +4,6 @@
 void test_containers(void);
 void test_share(void);
 void test_hosts(void);
+void test_network(void);
 // From here on the agent is that of a clone.
 void test_spare(void);
