@@ -8,3 +8,5 @@
 bool id_is_valid(const char *id);
 int check_process(const message(Process) *process, bool present, struct failure *why);
 int check_namespaces(uint64_t namespaces, struct failure *why);
+// Each namespace once, of a kind that containers can share, and none that is also made anew.
+int check_joins(const message(CreateContainerRequest) *request, struct failure *why);

@@ -16,7 +16,7 @@ static int check_create(const message(CreateContainerRequest) *request, struct f
     if (container_named(request->id)) return fail(why, STATUS_ALREADY_EXISTS, "container '%.128s' exists", request->id);
     for (struct container *other = containers; other; other = other->next) count++;
     if (count >= CONTAINERS_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many containers");
-    if (check_namespaces(request->namespaces, why)) return -EINVAL;
+    if (check_namespaces(request->namespaces, why) || check_joins(request, why)) return -EINVAL;
     bool has_folder = text_or_empty(request->rootfs.folder)[0];
     if (!request->has_rootfs || has_folder == (request->rootfs.layers_count > 0)) {
         return fail(why, STATUS_INVALID_ARGUMENT, "a root needs layers or a folder");
@@ -47,9 +47,26 @@ static int take_root(struct container *container, int root, struct failure *why)
     return container->root_fd < 0 ? fail_errno(why, errno, "cannot open the container's root") : 0;
 }
 
+// Whose namespaces are joined must live: with its first process they would go.
+static int find_joins(struct spawn *spawn, const message(CreateContainerRequest) *request, struct failure *why) {
+    if (request->joins_count > JOINS_LIMIT) return fail(why, STATUS_INVALID_ARGUMENT, "too many namespaces to join");
+    for (size_t i = 0; i < request->joins_count; i++) {
+        const message(Join) *join = &request->joins[i];
+        const struct container *other = container_find(join->container_id, why);
+        if (!other) return -ENOENT;
+        if (!other->processes || other->processes->exited || other->pidfd < 0) {
+            return fail(why, STATUS_FAILED_PRECONDITION, "container '%.128s', whose namespace is to be joined, has ended", other->id);
+        }
+        spawn->joins[spawn->joins_count++] = (struct joined){join->namespace, other->pidfd};
+    }
+    return 0;
+}
+
 // The first process of a container that is made from nothing.
 static int spawn_first(struct container *container, const message(CreateContainerRequest) *request, struct failure *why) {
-    struct spawn spawn = {container, &request->process, .create = request};
+    struct spawn spawn = {.container = container, .process = &request->process, .create = request};
+    int error = find_joins(&spawn, request, why);
+    if (error) return error;
     struct process *first = container_add_process(container, "");
     if (!first) return fail_errno(why, ENOMEM, "no memory for a process");
     return spawn_process(first, &spawn, &container->pidfd, why);
@@ -76,6 +93,7 @@ int container_create(const message(CreateContainerRequest) *request, struct span
     struct container *container = spare_take(request, encoded.size);
     if (!container) container = container_new(request->id, request->namespaces);
     if (!container) return fail_errno(why, ENOMEM, "no memory for a container");
+    for (size_t i = 0; i < request->joins_count; i++) container->joined |= request->joins[i].namespace;
     container->next = containers;
     containers = container;
     error = build(container, request, encoded, why);

@@ -29,7 +29,7 @@ static int hold_mounts(struct container *container, pid_t pid, struct failure *w
 static int make(struct container *container, struct failure *why) {
     // Most have no stdin; those that have one get it with their request.
     message(Process) process = {0};
-    struct spawn spawn = {container, &process, .spare = &pattern};
+    struct spawn spawn = {.container = container, .process = &process, .spare = &pattern};
     int root;
     int error = cgroup_create(NAME, &container->cgroup_fd, why);
     if (!error) error = cgroup_write_files(container->cgroup_fd, pattern.cgroup_files, pattern.cgroup_files_count, why);

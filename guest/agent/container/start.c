@@ -7,21 +7,24 @@
 #include <signal.h>
 #include <string.h>
 
-static void await_exec(struct process *process, message(StartResponse) *response) {
+// 0: the process runs, or cannot be run, which the response says. Negative: it was not to be run.
+static int await_exec(struct process *process, message(StartResponse) *response, struct failure *why) {
     struct report report;
     int result;
     do result = spawn_await(process, &report);
     while (result == 1 && report.kind == REPORT_READY);
     response->pid = (uint32_t)process->pid;
-    if (result == 0) {
-        close_and_forget(&process->control_fd);
-        return;
-    }
     bool told = result == 1;
-    if (!told) kill(process->pid, SIGKILL);
+    if (result < 0) kill(process->pid, SIGKILL);
+    close_and_forget(&process->control_fd);
+    if (told && report.kind == REPORT_HOOK_FAILED) {
+        *why = report.failure;
+        return -ECANCELED;
+    }
+    if (result == 0) return 0;
     response->exec_errno = (uint32_t)(told ? report.error : -result);
     response->exec_message = strdup(told ? report.failure.message : "it does not answer");
-    close_and_forget(&process->control_fd);
+    return 0;
 }
 
 int container_start(struct container *container, message(StartResponse) *response, struct failure *why) {
@@ -32,8 +35,7 @@ int container_start(struct container *container, message(StartResponse) *respons
     int error = spawn_release(first);
     if (error) return fail_errno(why, error, "cannot start container '%.128s'", container->id);
     first->started = true;
-    await_exec(first, response);
-    return 0;
+    return await_exec(first, response, why);
 }
 
 int container_exec(const message(ExecRequest) *request, message(StartResponse) *response, struct failure *why) {
@@ -50,13 +52,12 @@ int container_exec(const message(ExecRequest) *request, message(StartResponse) *
     if (count >= PROCESSES_LIMIT) return fail(why, STATUS_RESOURCE_EXHAUSTED, "too many processes");
     struct process *process = container_add_process(container, exec_id);
     if (!process) return fail_errno(why, ENOMEM, "no memory for a process");
-    struct spawn spawn = {container, &request->process, NULL, NULL};
+    struct spawn spawn = {.container = container, .process = &request->process};
     error = spawn_process(process, &spawn, NULL, why);
     if (error) {
         container_forget_process(process);
         return error;
     }
     process->started = true;
-    await_exec(process, response);
-    return 0;
+    return await_exec(process, response, why);
 }

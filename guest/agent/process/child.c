@@ -3,6 +3,7 @@
 #include "base/settings.h"
 #include "process/control.h"
 #include "process/execute.h"
+#include "process/hooks.h"
 #include "process/identity.h"
 #include "process/spawn.h"
 #include "rootfs/layers.h"
@@ -65,10 +66,20 @@ static void arrange_descriptors(const struct child_descriptors *given) {
 
 // Joins the namespaces that the first process was made in. The PID namespace came with the birth.
 static int join_container(const struct container *container, struct failure *why) {
-    uint64_t join = container->namespaces & ~(uint64_t)CLONE_NEWPID;
+    uint64_t join = (container->namespaces | container->joined) & ~(uint64_t)CLONE_NEWPID;
     if (setns(container->pidfd, (int)join) < 0) return fail_errno(why, errno, "cannot join the container");
     // Whatever was done to the mounts inside: this is the root that was built.
     if (fchdir(container->root_fd) < 0 || chroot(".") < 0) return fail_errno(why, errno, "cannot enter the root");
+    return 0;
+}
+
+// The same for namespaces of other containers.
+static int join_others(const struct spawn *spawn, struct failure *why) {
+    for (size_t i = 0; i < spawn->joins_count; i++) {
+        const struct joined *join = &spawn->joins[i];
+        if (join->namespace == CLONE_NEWPID || setns(join->pidfd, (int)join->namespace) == 0) continue;
+        return fail_errno(why, errno, "cannot join another container's namespace %llx", (unsigned long long)join->namespace);
+    }
     return 0;
 }
 
@@ -204,10 +215,16 @@ static void wait_for_release(void) {
     if (control_receive(CONTROL, &byte, sizeof byte, &ignored) <= 0) _exit(EXIT_CANNOT_RUN);
 }
 
-// Everything from the finished container to exec.
-_Noreturn static void become(const message(Process) *process, bool is_first) {
+_Noreturn static void give_up_for_hook(const struct failure *failure) {
+    report_to_agent((struct report){.kind = REPORT_HOOK_FAILED, .root = -1, .failure = *failure}, -1);
+    _exit(EXIT_CANNOT_RUN);
+}
+
+// Everything from the finished container to exec; `create` is the container's request, for its first process.
+_Noreturn static void become(const message(Process) *process, const message(CreateContainerRequest) *create) {
     struct failure why = {0};
     int master = -1;
+    bool is_first = create != NULL;
     int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); // the agent takes a copy; ours ends with exec
     if (root < 0) give_up(-errno, &why);
     int error = process->terminal ? open_terminal(process, is_first, &master, &why) : 0;
@@ -217,6 +234,8 @@ _Noreturn static void become(const message(Process) *process, bool is_first) {
     if (is_first) wait_for_release();
     error = enter_working_directory(root, process, &why);
     if (!error) error = identity_assume(process, &why);
+    if (!error && is_first && hooks_run(create->start_hooks, create->start_hooks_count, &why)) give_up_for_hook(&why);
+    if (!error) error = identity_seal(process, &why);
     if (!error) error = execute(process, &why);
     give_up(error, &why);
 }
@@ -226,11 +245,11 @@ _Noreturn void child_run(const struct spawn *spawn, const struct child_descripto
     reset_signals();
     setsid();
     int error = adjust_oom_score(spawn->process, &why);
-    if (!error && !spawn->create) error = join_container(spawn->container, &why);
+    if (!error) error = spawn->create ? join_others(spawn, &why) : join_container(spawn->container, &why);
     arrange_descriptors(given);
     if (!error && spawn->create) error = build_container(spawn->create, &why);
     if (error) give_up(error, &why);
-    become(spawn->process, spawn->create != NULL);
+    become(spawn->process, spawn->create);
 }
 
 // The request, and with it the pipe that is to be stdin, or -1.
@@ -262,5 +281,5 @@ _Noreturn void child_run_spare(const struct spawn *spawn, const struct child_des
     if (!error) error = complete_spare(spawn->spare, surroundings, &request, &why);
     if (error) give_up(error, &why);
     close(surroundings);
-    become(&request.process, true);
+    become(&request.process, &request);
 }

@@ -1,5 +1,7 @@
 #include "process/identity.h"
 
+#include "process/scheduling.h"
+
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -93,17 +95,23 @@ static void own_streams(uint32_t uid) {
     }
 }
 
+// An unprivileged process may only install a filter once it can gain no privileges any more; otherwise it must come before
+// the privileges go, and has to allow the calls by which they do.
+static bool is_filtered_late(const message(Process) *process) {
+    return process->no_new_privileges || (process->capabilities.effective >> CAP_SYS_ADMIN & 1);
+}
+
 int identity_assume(const message(Process) *process, struct failure *why) {
-    bool filtered = process->seccomp_filter.size > 0;
-    // An unprivileged process may only install a filter once it can gain no privileges any more; otherwise it must come before
-    // the privileges go, and has to allow the calls by which they do.
-    bool late = process->no_new_privileges || (process->capabilities.effective >> CAP_SYS_ADMIN & 1);
+    bool filtered_now = process->seccomp_filter.size > 0 && !is_filtered_late(process);
     own_streams(process->uid);
     umask(process->has_umask ? process->umask & 0777 : DEFAULT_UMASK);
     int error = set_limits(process, why);
+    if (!error) error = scheduling_apply(process, why);
     if (!error && process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) error = fail_errno(why, errno, "no_new_privs");
-    if (!error && filtered && !late) error = install_seccomp(process, why);
-    if (!error) error = set_privileges(process, why);
-    if (!error && filtered && late) error = install_seccomp(process, why);
-    return error;
+    if (!error && filtered_now) error = install_seccomp(process, why);
+    return error ? error : set_privileges(process, why);
+}
+
+int identity_seal(const message(Process) *process, struct failure *why) {
+    return process->seccomp_filter.size > 0 && is_filtered_late(process) ? install_seccomp(process, why) : 0;
 }

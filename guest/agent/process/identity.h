@@ -5,3 +5,5 @@
 #include "base/messages.h"
 
 int identity_assume(const message(Process) *process, struct failure *why);
+// The seccomp filter, unless it had to come before the privileges went. The last step before exec.
+int identity_seal(const message(Process) *process, struct failure *why);

@@ -62,12 +62,11 @@ static pid_t fork_into(const struct container *container, uint64_t namespaces, i
 }
 
 // A child is born into the PID namespace that its parent has chosen for children; the agent then chooses its own again.
-static pid_t fork_beside(const struct container *container) {
+static pid_t fork_beside(const struct spawn *spawn, int neighbour, uint64_t namespaces, int *pidfd) {
     static int own_namespace = -1;
-    if (!(container->namespaces & CLONE_NEWPID)) return fork_into(container, 0, NULL);
     if (own_namespace < 0) own_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-    if (own_namespace < 0 || setns(container->pidfd, CLONE_NEWPID) < 0) return -1;
-    pid_t pid = fork_into(container, 0, NULL);
+    if (own_namespace < 0 || setns(neighbour, CLONE_NEWPID) < 0) return -1;
+    pid_t pid = fork_into(spawn->container, namespaces, pidfd);
     if (pid == 0) return 0;
     int error = errno;
     setns(own_namespace, CLONE_NEWPID);
@@ -75,9 +74,20 @@ static pid_t fork_beside(const struct container *container) {
     return pid;
 }
 
+static int find_joined(const struct spawn *spawn, uint64_t namespace) {
+    for (size_t i = 0; i < spawn->joins_count; i++) {
+        if (spawn->joins[i].namespace == namespace) return spawn->joins[i].pidfd;
+    }
+    return -1;
+}
+
 static pid_t fork_child(const struct spawn *spawn, int *pidfd) {
-    uint64_t by_clone = spawn->container->namespaces & ~(uint64_t)CLONE_NEWCGROUP;
-    return spawn->create || spawn->spare ? fork_into(spawn->container, by_clone, pidfd) : fork_beside(spawn->container);
+    const struct container *container = spawn->container;
+    bool is_first = spawn->create || spawn->spare;
+    uint64_t by_clone = is_first ? container->namespaces & ~(uint64_t)CLONE_NEWCGROUP : 0;
+    bool is_elsewhere = (container->namespaces | container->joined) & CLONE_NEWPID;
+    int neighbour = is_first ? find_joined(spawn, CLONE_NEWPID) : is_elsewhere ? container->pidfd : -1;
+    return neighbour >= 0 ? fork_beside(spawn, neighbour, by_clone, pidfd) : fork_into(container, by_clone, pidfd);
 }
 
 int spawn_process(struct process *process, const struct spawn *spawn, int *pidfd, struct failure *why) {

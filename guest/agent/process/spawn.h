@@ -5,16 +5,25 @@
 
 // Of a request as it is handed to a spare container.
 enum { SPARE_REQUEST_LIMIT = 64 * 1024 };
+enum { JOINS_LIMIT = 4 };
+
+// A namespace of another container, to be entered instead of making one.
+struct joined {
+    uint64_t namespace; // one CLONE_NEW* bit
+    int pidfd;          // of that container's first process
+};
 
 struct spawn {
     const struct container *container;
     const message(Process) *process;
     const message(CreateContainerRequest) *create; // NULL for one more process in a running container
     const message(CreateContainerRequest) *spare;  // instead: its surroundings are made, and a request for it will come
+    struct joined joins[JOINS_LIMIT];
+    size_t joins_count;
 };
 
 // What the child says over its control socket. When exec succeeds it says no more: the socket closes.
-enum report_kind { REPORT_READY = 1, REPORT_FAILED = 2 };
+enum report_kind { REPORT_READY = 1, REPORT_FAILED = 2, REPORT_HOOK_FAILED = 3 };
 struct report {
     enum report_kind kind;
     int error; // errno, for an exec that failed

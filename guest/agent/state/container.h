@@ -28,7 +28,8 @@ struct process {
 struct container {
     struct container *next;
     char id[ID_LIMIT + 1];
-    uint64_t namespaces;
+    uint64_t namespaces; // of its own
+    uint64_t joined;     // of other containers
     int root_fd;   // the root directory, O_PATH: outlives the first process
     int pidfd;     // of the first process, whose namespaces an exec joins
     int mounts_fd; // the mount namespace, or -1: held, it need not be taken down before the host hears of an exit

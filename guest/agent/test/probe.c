@@ -2,13 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/msg.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int look(void) {
@@ -59,6 +64,34 @@ static int make(const char *path) {
     return open(path, O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
 }
 
+static int say_and_fail(const char *text) {
+    fprintf(stderr, "%s\n", text);
+    return 3;
+}
+
+// State on stdin, first of its characters; what it may and who it is.
+static int hook(void) {
+    char state[16] = "";
+    int out = open("/hooked", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (out < 0 || read(0, state, sizeof state - 1) < 0) return 1;
+    return dprintf(out, "%s uid=%u mark=%s\n", state, getuid(), getenv("MARK")) < 0;
+}
+
+static int served(void) {
+    cpu_set_t cpus;
+    sched_getaffinity(0, sizeof cpus, &cpus);
+    printf("policy=%d nice=%d io=%ld first-cpu-only=%d personality=%d home=%s\n", (int)syscall(SYS_sched_getscheduler, 0), getpriority(PRIO_PROCESS, 0),
+           syscall(SYS_ioprio_get, 1, 0), CPU_COUNT(&cpus) == 1 && CPU_ISSET(0, &cpus), personality(0xffffffff), getenv("HOME"));
+    return 0;
+}
+
+static int neighbours(void) {
+    char name[64] = "";
+    gethostname(name, sizeof name);
+    printf("pid=%d host=%s queue=%d\n", getpid() > 1, name, msgget(77, 0) >= 0);
+    return 0;
+}
+
 static int terminal(void) {
     struct winsize size = {0};
     ioctl(0, TIOCGWINSZ, &size);
@@ -72,6 +105,11 @@ int main(int count, char **arguments) {
     if (strcmp(what, "exit") == 0) return atoi(arguments[2]);
     if (strcmp(what, "cat") == 0) return copy_input();
     if (strcmp(what, "show") == 0) return show(arguments[2]);
+    if (strcmp(what, "fail") == 0) return say_and_fail(arguments[2]);
+    if (strcmp(what, "hook") == 0) return hook();
+    if (strcmp(what, "served") == 0) return served();
+    if (strcmp(what, "neighbours") == 0) return neighbours();
+    if (strcmp(what, "queue") == 0) return msgget(77, IPC_CREAT | 0600) < 0;
     if (strcmp(what, "make") == 0) return make(arguments[2]);
     if (strcmp(what, "flood") == 0) return flood(strtoul(arguments[2], NULL, 10));
     if (strcmp(what, "terminal") == 0) return terminal();

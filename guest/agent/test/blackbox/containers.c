@@ -44,6 +44,30 @@ uint32_t create(char *id, message(Process) process, bool read_only) {
     return code;
 }
 
+message(CreateContainerRequest) describe_shared(char *id, message(Process) process) {
+    return (message(CreateContainerRequest)){
+        .id = id, .has_rootfs = true, .rootfs.folder = "c/root", .has_process = true, .process = process,
+        .namespaces = NAMESPACES, .hostname = "glass", .mounts = mounts, .mounts_count = PLAIN_MOUNTS, .devices = &device, .devices_count = 1};
+}
+
+uint32_t create_as(message(CreateContainerRequest) *request) {
+    message(CreateContainerResponse) response = {0};
+    uint32_t code = CALL("CreateContainer", CreateContainerRequest, CreateContainerResponse, request, &response);
+    created_pid = response.pid;
+    return code;
+}
+
+void expect(message(CreateContainerRequest) *request, uint32_t code, const char *output) {
+    struct streams *streams = calloc(1, sizeof *streams);
+    CHECK(streams && create_as(request) == 0 && start(request->id) == 0);
+    follow(attach(request->id, NULL, 0), streams);
+    delete(request->id);
+    check_context = streams->out;
+    CHECK(streams->exit.code == code && (!output || strcmp(streams->out, output) == 0));
+    check_context = "";
+    free(streams);
+}
+
 uint32_t start(char *id) {
     message(StartContainerRequest) request = {.id = id};
     message(StartResponse) response = {0};

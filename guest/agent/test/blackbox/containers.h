@@ -26,6 +26,12 @@ message(Process) process_of(char *what, char *value);
 uint32_t create(char *id, message(Process) process, bool read_only);
 // Returns the errno of an exec that failed.
 uint32_t start(char *id);
+// A container whose root is the folder c/root of the share, with nothing but a /dev.
+message(CreateContainerRequest) describe_shared(char *id, message(Process) process);
+// Returns the status code.
+uint32_t create_as(message(CreateContainerRequest) *request);
+// Creates, starts, follows and deletes; checks exit code and output (NULL: any).
+void expect(message(CreateContainerRequest) *request, uint32_t code, const char *output);
 void delete(char *id);
 // Creates, starts, follows and deletes. The result is to be freed.
 struct streams *run(char *id, message(Process) process, bool read_only);

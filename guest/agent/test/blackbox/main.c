@@ -38,6 +38,7 @@ int main(void) {
     begin_session();
     test_containers();
     test_share();
+    test_processes();
     test_hosts();
     test_network();
     nothing_is_left_behind();

@@ -12,39 +12,14 @@
 #define SHARE "/run/wardian/share/"
 
 // What most of these containers have.
-static message(Mount) data = {.destination = "/data", .source = SHARE "c/data", .flags = MS_BIND | MS_REC};
+static message(Mount) data;
 static message(CreateContainerRequest) request;
 
 static void describe(char *what, char *value) {
-    request = (message(CreateContainerRequest)){
-        .id = "shared", .has_rootfs = true, .rootfs.folder = "c/root", .has_process = true, .process = process_of(what, value),
-        .namespaces = NAMESPACES, .mounts = &data, .mounts_count = 1, .devices = &device, .devices_count = 1};
+    request = describe_shared("shared", process_of(what, value));
     data = (message(Mount)){.destination = "/data", .source = SHARE "c/data", .flags = MS_BIND | MS_REC};
-}
-
-static uint32_t create_shared(void) {
-    message(CreateContainerResponse) response = {0};
-    return CALL("CreateContainer", CreateContainerRequest, CreateContainerResponse, &request, &response);
-}
-
-// Creates, starts, follows and deletes; the exit code is checked. The output is to be freed.
-static char *run_shared(uint32_t code) {
-    struct streams *streams = calloc(1, sizeof *streams);
-    CHECK(streams && create_shared() == 0 && start("shared") == 0);
-    follow(attach("shared", NULL, 0), streams);
-    delete("shared");
-    CHECK(streams->exit.code == code);
-    char *out = strdup(streams->out);
-    free(streams);
-    return out;
-}
-
-static void expect(uint32_t code, const char *output) {
-    char *out = run_shared(code);
-    check_context = out;
-    CHECK(!output || strcmp(out, output) == 0);
-    check_context = "";
-    free(out);
+    request.mounts = &data;
+    request.mounts_count = 1;
 }
 
 static bool host_has(const char *name) {
@@ -56,36 +31,36 @@ static bool host_has(const char *name) {
 
 static void root_is_the_folder_itself(void) {
     describe("make", "/written");
-    expect(0, "");
+    expect(&request, 0, "");
     CHECK(host_has("c/root/written") && host_has("c/root/made/here") && host_has("c/root/dev/null"));
     describe("make", "/other");
     request.rootfs.read_only = true;
-    expect(EROFS, "");
+    expect(&request, EROFS, "");
     CHECK(!host_has("c/root/other"));
 }
 
 static void binds_come_from_the_share(void) {
     describe("show", "/data/text");
-    expect(0, "from the host");
+    expect(&request, 0, "from the host");
     describe("make", "/data/new");
-    expect(0, "");
+    expect(&request, 0, "");
     CHECK(host_has("c/data/new"));
 }
 
 static void read_only_binds_are(void) {
     describe("make", "/data/never");
     data.flags |= MS_RDONLY;
-    expect(EROFS, "");
+    expect(&request, EROFS, "");
     describe("make", "/data/never");
     data.recursive_set = MOUNT_ATTR_RDONLY;
-    expect(EROFS, "");
+    expect(&request, EROFS, "");
     CHECK(!host_has("c/data/never"));
 }
 
 static void files_can_be_bound_where_a_link_leads(void) {
     describe("show", "/made/by/a-link");
     data = (message(Mount)){.destination = "/dangling", .source = SHARE "c/file", .flags = MS_BIND};
-    expect(0, "one file");
+    expect(&request, 0, "one file");
 }
 
 static void nothing_else_is_within_reach(void) {
@@ -94,19 +69,19 @@ static void nothing_else_is_within_reach(void) {
     for (size_t i = 0; i < COUNT(folders); i++) {
         describe("look", NULL);
         check_context = request.rootfs.folder = folders[i];
-        CHECK(create_shared() != 0);
+        CHECK(create_as(&request) != 0);
     }
     for (size_t i = 0; i < COUNT(sources); i++) {
         describe("look", NULL);
         check_context = data.source = sources[i];
-        CHECK(create_shared() != 0);
+        CHECK(create_as(&request) != 0);
     }
     check_context = "";
     describe("look", NULL);
     static message(Layer) layer = {.lun = 1, .type = "erofs"};
     request.rootfs.layers = &layer;
     request.rootfs.layers_count = 1;
-    CHECK(create_shared() == STATUS_INVALID_ARGUMENT); // layers and a folder
+    CHECK(create_as(&request) == STATUS_INVALID_ARGUMENT); // layers and a folder
 }
 
 void test_share(void) {

@@ -32,7 +32,7 @@ static void write_file(const char *name, const char *text) {
 void make_stage(void) {
     static const char *const folders[] = {"/run", "/run/layers", "/run/layers/1", "/run/layers/1/bin", "/run/layers/1/full",
                                           "/run/layers/1/full/of", "/run/layers/1/etc", "/run/share", "/run/share/c", "/run/share/c/root",
-                                          "/run/share/c/root/bin", "/run/share/c/data"};
+                                          "/run/share/c/root/bin", "/run/share/c/root/etc", "/run/share/c/data"};
     char path[256];
     snprintf(stage_root, sizeof stage_root, "/tmp/agent-test-XXXXXX");
     CHECK(mkdtemp(stage_root));
@@ -46,6 +46,7 @@ void make_stage(void) {
     copy_probe(getenv("PROBE"), path);
     write_file("/run/share/c/data/text", "from the host");
     write_file("/run/share/c/file", "one file");
+    write_file("/run/share/c/root/etc/passwd", "a:x:4:4\nb:x:zero:0::/no:/bin/sh\nroot:x:0:0::/root/of/it:/bin/sh\n");
     snprintf(path, sizeof path, "%s/run/share/link", stage_root);
     CHECK(symlink("c/root", path) == 0);
     snprintf(path, sizeof path, "%s/run/share/c/root/dangling", stage_root);

@@ -3,6 +3,7 @@
 
 void test_containers(void);
 void test_share(void);
+void test_processes(void);
 void test_hosts(void);
 void test_network(void);
 // From here on the agent is that of a clone.
