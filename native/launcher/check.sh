@@ -60,8 +60,8 @@ listen(S, 1);
 rename("$ARGV[1].new", $ARGV[1]);
 accept(C, S);
 recv(C, $request, 4096, 0);
-my ($version, $flags, $uid, $gid, $count, @rest) = unpack("L5 l12 Z256", $request);
-print join(" ", $version, $flags, $uid, $gid, @rest[0 .. $count - 1], $rest[12], length $request), "\n";
+my ($version, $flags, $uid, $gid, $share, $count, @rest) = unpack("L6 l32 Z256", $request);
+print join(" ", $version, $flags, $uid, $gid, $share, @rest[0 .. $count - 1], $rest[32], length $request), "\n";
 send(C, $ARGV[0], 0);
 END
 ask() { # the stem's answer, then options of `fork`
@@ -74,7 +74,7 @@ ask() { # the stem's answer, then options of `fork`
 }
 ask "ok 4242
 " --keep 7 --isolate --user 70 --group 71 --title /run/m1 7</dev/null
-expect 'a fork is asked for' '1 1 70 71 1 11 7 /run/m1 324' "$(cat "$work/asked")"
+expect 'a fork is asked for' '2 1 70 71 0 1 11 7 /run/m1 408' "$(cat "$work/asked")"
 expect 'its pid is reported' 4242 "$(cat "$work/report")"
 expect 'its socket is on disk' yes "$([ -S "$work/fork.sock" ] && echo yes)"
 expect 'a refusal fails' 125 "$(ask 'error: the machine is not stopped' || echo $?)"
@@ -136,6 +136,13 @@ if [ "$("$launcher" isolation 3>&1 2>/dev/null)" = ok ]; then
   expect 'only its own descriptors are left of /proc' 'self fd' "$(jail /bin/sh -c 'echo $(ls /proc) $(ls /proc/self)')"
   echo seen >"$work/seen"
   expect 'inherited descriptors open by name' seen "$(jail /bin/cat /proc/self/fd/0 <"$work/seen")"
+  # The folder is a tree of mounts of its own: nothing is above it, and what the kernel would obey elsewhere it ignores.
+  mkdir -p "$work/shared/below"
+  echo "x" >"$work/outside"
+  expect 'a share is at its number' 'below' "$(jail_options="$jail_options --share 7=$work/shared" jail /bin/ls /proc/self/fd/7)"
+  expect 'and at its place' 'below' "$(jail_options="$jail_options --share 7=$work/shared" jail /bin/ls /share)"
+  expect 'nothing leads out of it' no "$(jail_options="$jail_options --share 7=$work/shared" jail /bin/sh -c 'cd /proc/self/fd/7/.. && [ -e outside ] && echo yes || echo no')"
+  expect 'it is read-only' refused "$(jail_options="$jail_options --share 7=$work/shared" jail /bin/sh -c 'touch /share/x' 2>/dev/null || echo refused)"
   # Loopback answers on any host, and is down in a network of one's own.
   cat >"$work/reach" <<'END'
 use Socket;
@@ -146,6 +153,32 @@ END
   expect 'the machine has none' none "$(jail /usr/bin/perl - <"$work/reach")"
   score='exec 4</proc/self/oom_score_adj; exec "$0" run --keep 4 --oom-score 600 --isolate "$@" -- /bin/cat /proc/self/fd/4'
   expect 'it is the first to go when memory runs out' 600 "$(sh -c "$score" "$launcher" $jail_options 3>"$work/report")"
+  if [ "$(id -u)" = 0 ]; then
+    jail_options="$jail_options --share 7=$work/shared --share-writable"
+    jail /bin/sh -c 'echo kept >/share/kept && chown 4711 /share/kept && mknod /share/node c 1 3 && chmod 4755 /share/kept'
+    expect 'who owns what it shares may give files to others' '4711 4755' "$(stat -c '%u %a' "$work/shared/kept")"
+    expect 'and make devices' 'character special file' "$(stat -c %F "$work/shared/node")"
+    expect 'which it cannot open' refused "$(jail /bin/sh -c 'echo x >/share/node' 2>/dev/null || echo refused)"
+    expect 'nor run what is shared' refused "$(cp /bin/true "$work/shared/true" && jail /share/true 2>/dev/null || echo refused)"
+    expect 'nor mount' refused "$(jail /bin/mount -t tmpfs none /share 2>/dev/null || echo refused)"
+
+    unshare -m --propagation private sh -c 'mount -t tmpfs elsewhere "$0" && mkdir "$0/there" && mount --make-shared "$0" && echo && exec sleep 60' \
+      "$work/shared" >"$work/told" &
+    other=$!
+    while [ ! -s "$work/told" ]; do sleep 0.01; done
+    jail_options="$jail_options --share-namespace /proc/$other/ns/mnt"
+    expect 'a share may be in another mount namespace' there "$(jail /bin/ls /share)"
+    mkfifo "$work/go"
+    jail /bin/sh -c 'echo ready >&2; read -r _ && ls /share/there' <"$work/go" >"$work/seen" 2>"$work/ready" &
+    exec 6>"$work/go"
+    while [ ! -s "$work/ready" ]; do sleep 0.01; done
+    nsenter -m -t "$other" sh -c 'mount -t tmpfs later "$0/there" && touch "$0/there/later"' "$work/shared"
+    echo >&6
+    wait $!
+    expect 'where what is mounted later is seen' later "$(cat "$work/seen")"
+    exec 6>&-
+    kill "$other"
+  fi
 else
   echo "skip isolation: $("$launcher" isolation 3>&1 2>/dev/null)"
 fi

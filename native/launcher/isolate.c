@@ -143,6 +143,12 @@ static int enter_user_namespace(void) {
   return error != 0 ? error : map_own_id("/proc/self/gid_map", gid);
 }
 
+int enter_private_mounts(void) {
+  int error = geteuid() == 0 ? 0 : enter_user_namespace();
+  if (error != 0) return error;
+  return unshare(CLONE_NEWNS) == 0 ? 0 : -errno;
+}
+
 static int enter_namespaces(void) {
   int error = geteuid() == 0 ? 0 : enter_user_namespace();
   if (error != 0) return error;
@@ -154,7 +160,8 @@ int isolate(const struct run_options *options) {
   struct visible_entry entries[MAX_VISIBLE];
   int error = enter_namespaces();
   if (error != 0) return error;
-  error = collect(options, entries);
+  error = open_share(&options->share);
+  if (error == 0) error = collect(options, entries);
   if (error != 0) return error;
   // The VMM opens its inherited descriptors by name; nothing else of /proc is its business.
   int descriptors = open_visible(DESCRIPTORS);
@@ -166,6 +173,7 @@ int isolate(const struct run_options *options) {
   error = populate(options, entries);
   if (error == 0) error = place_visible(DESCRIPTORS, descriptors);
   close(descriptors);
+  if (error == 0) error = attach_share(&options->share, "share");
   return error != 0 ? error : enter_new_root();
 }
 

@@ -9,11 +9,26 @@
 // Descriptor on which the launcher reports to its parent: answers, readiness and errors.
 enum { REPORT_FD = 3 };
 
-enum { MAX_SOCKETS = 8, MAX_KEPT = 16, MAX_VISIBLE = 32 };
+enum { MAX_SOCKETS = 8, MAX_KEPT = 16, MAX_VISIBLE = 32, MAX_TAPS = 8, MAX_CGROUPS = 16 };
 
 struct socket_request {
   int fd;
   const char *path;
+};
+
+// A folder that the guest sees.
+struct share_request {
+  int fd;
+  const char *path;       // NULL: there is none
+  const char *namespace;  // NULL: the mount namespace that we are in
+  bool writable;
+};
+
+struct tap_request {
+  int fd;
+  const char *name;
+  const char *namespace;
+  unsigned index;  // of a macvtap; 0: a tap
 };
 
 // What `run` was asked for; strings point into argv.
@@ -24,7 +39,13 @@ struct run_options {
   size_t kept_count;
   const char *visible[MAX_VISIBLE];
   size_t visible_count;
+  struct share_request share;
+  struct tap_request taps[MAX_TAPS];
+  size_t tap_count;
+  const char *cgroups[MAX_CGROUPS];
+  size_t cgroup_count;
   uint64_t file_limit_bytes;  // 0: none
+  bool is_stem;               // its forks may lift the limit, and need its rights
   int oom_score;              // 0: as inherited
   uid_t uid;                  // 0: as inherited
   gid_t gid;
@@ -52,6 +73,33 @@ int connect_to(const char *path);
 
 // Closes all descriptors but the standard ones, the report, the sockets and the kept ones.
 int close_others(const struct run_options *options);
+
+// Opens the folder as it is seen in its namespace, as a tree of mounts that is attached nowhere.
+int open_share(const struct share_request *share);
+
+// Attaches the tree at a folder that is made for it, in the root of the VMM.
+int attach_share(const struct share_request *share, const char *place);
+
+// Opens taps in their namespaces, and leaves them at the descriptors that were asked for.
+int open_taps(const struct run_options *options);
+
+// Opens the file of a cgroup that takes processes; returns its descriptor or -errno.
+int open_cgroup(const char *folder);
+
+// Moves this process to its cgroups.
+int join_cgroups(const struct run_options *options);
+
+// Runs a job in a child that shares our descriptors, and may go to other namespaces; returns what the job does.
+int run_elsewhere(int (*job)(const void *), const void *argument);
+
+// For jobs: joins the namespace at a path, which is of one CLONE_NEW* kind.
+int enter_namespace(const char *path, int kind);
+
+// Moves a descriptor to the wanted number, where it is left open across exec.
+int leave_at(int fd, int wanted);
+
+// Namespaces of one's own for who is not root and wants to make mounts.
+int enter_private_mounts(void);
 
 // Before isolation, which leaves nothing of /proc to write to: a higher score ends this process first when memory runs out.
 void set_oom_score(const struct run_options *options);

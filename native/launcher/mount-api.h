@@ -9,6 +9,7 @@
 #define MOUNT_ATTR_RDONLY 1U
 #define MOUNT_ATTR_NOSUID 2U
 #define MOUNT_ATTR_NODEV 4U
+#define MOUNT_ATTR_NOEXEC 8U
 #define RECURSIVELY 0x8000U  // AT_RECURSIVE
 
 struct mount_attr {

@@ -31,10 +31,17 @@ int command_run(int argc, char **argv) {
 
   // The machine outlives its parent's terminal and session. EPERM: it leads a group already.
   if (setsid() < 0 && errno != EPERM) return fail("cannot start a session", errno);
+  error = join_cgroups(&options);
+  if (error != 0) return fail("cannot join the machine's cgroups", error);
+  error = open_taps(&options);
+  if (error != 0) return fail("cannot open the machine's taps", error);
   set_oom_score(&options);
   if (options.isolate) {
     error = isolate(&options);
     if (error != 0) return fail("cannot isolate the machine", error);
+  } else {
+    error = open_share(&options.share);
+    if (error != 0) return fail("cannot open the machine's shared folder", error);
   }
   error = confine(&options);
   if (error != 0) return fail("cannot confine the machine", error);

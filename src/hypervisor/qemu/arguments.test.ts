@@ -55,7 +55,7 @@ describe('the command line of QEMU', () => {
       ...['-netdev', 'hubport,id=net0,hubid=0'],
       ...['-device', 'virtio-net-device,netdev=net0,guest_announce=off'],
       '-fsdev',
-      'local,id=wardian,path=/run/a,,b,security_model=none,multidevs=remap',
+      'local,id=wardian,path=/proc/self/fd/7,readonly=on,security_model=passthrough,multidevs=remap',
       ...['-device', 'virtio-9p-device,fsdev=wardian,mount_tag=wardian'],
       ...['-object', 'rng-builtin,id=random', '-device', 'virtio-rng-device,rng=random'],
       ...['-kernel', '/k', '-initrd', '/i', '-append'],
@@ -113,6 +113,24 @@ describe('the command line of QEMU', () => {
     assert.ok(clone.includes(`${memory}off`));
     assert.deepEqual(valuesOf(clone, '-incoming'), ['defer']);
     assert.deepEqual(valuesOf(clone, '-kernel'), []);
+  });
+
+  it('lets a guest write to a share that is its own, and leaves it to the forks of a stem', () => {
+    const share = { kind: 'share', tag: 't', path: '/run/a', writable: true } as const;
+    const options = (changes: Partial<QemuPlan>) =>
+      valuesOf(buildQemuArguments(plan(changes)), '-fsdev')[0];
+    assert.match(options({ config: { ...config, devices: [share] } }) ?? '', /,readonly=off,/);
+    assert.match(options({ start: { kind: 'stem' } }) ?? '', /,readonly=off,/);
+    assert.match(options({ start: { kind: 'clone' } }) ?? '', /,readonly=on,/);
+  });
+
+  it('has a hub for each network device', () => {
+    const devices = ['net0', 'net1'].map(
+      (id) => ({ kind: 'network', id, backend: { kind: 'none' } }) as const,
+    );
+    const argv = buildQemuArguments(plan({ config: { ...config, devices } }));
+    const hubs = ['hubport,id=net0,hubid=0', 'hubport,id=net1,hubid=1'];
+    assert.deepEqual(valuesOf(argv, '-netdev'), hubs);
   });
 
   it('gives template and clone the same devices in the same order', () => {

@@ -1,12 +1,20 @@
-import type { Device, MachineConfig, RootDiskDevice } from '../../machine/machine-config.ts';
+import type {
+  Device,
+  MachineConfig,
+  RootDiskDevice,
+  ShareDevice,
+} from '../../machine/machine-config.ts';
 import type { Accelerator } from '../driver.ts';
 
 /** Where the launcher puts what QEMU inherits. */
 export const INHERITED_FD = {
   ...{ console: 4, memory: 5, state: 6 },
+  share: 7,
   // Of a stem: the open files by which it knows what its forks replace. QEMU gives the console another number.
-  ...{ share: 7, image: 8, stemConsole: 9 },
+  ...{ image: 8, stemConsole: 9 },
   ...{ qmp: 10, agent: 11, stem: 12 },
+  /** And those that follow. A stem has none, so its forks need numbers that QEMU itself does not come to. */
+  tap: 200,
 } as const;
 
 /** Names that requests over QMP refer to. */
@@ -50,7 +58,7 @@ export function buildQemuArguments(plan: QemuPlan): string[] {
     ...(plan.firmwareDirectory === undefined ? [] : ['-L', plan.firmwareDirectory]),
     ...buildMachine(plan),
     ...buildChannels(),
-    ...plan.config.devices.flatMap(buildDevice),
+    ...buildDevices(plan),
     ...(isClone(plan.start) ? ['-incoming', 'defer'] : buildBoot(plan)),
     ...(plan.start.kind === 'stem' ? ['-stem', String(INHERITED_FD.stem)] : []),
     // The process may neither start others nor gain or change privileges; it never needs to.
@@ -108,7 +116,16 @@ function buildChannels(): string[] {
   ];
 }
 
-function buildDevice(device: Device): string[] {
+function buildDevices({ config: { devices }, start }: QemuPlan): string[] {
+  const networks = devices.filter((device) => device.kind === 'network');
+  return devices.flatMap((device) => {
+    if (device.kind === 'share') return buildShare(device, start);
+    if (device.kind === 'network') return buildNetwork(device.id, networks.indexOf(device));
+    return buildDevice(device);
+  });
+}
+
+function buildDevice(device: Exclude<Device, { kind: 'share' | 'network' }>): string[] {
   switch (device.kind) {
     case 'agent-port':
       return [
@@ -123,21 +140,29 @@ function buildDevice(device: Device): string[] {
       ];
     case 'scsi-controller':
       return ['-device', 'virtio-scsi-device,id=scsi,num_queues=1'];
-    case 'network':
-      return [
-        // Its announcement after a migration is no use to a clone, and costs the guest more than the agent's answer.
-        ...['-netdev', `hubport,id=${device.id},hubid=0`],
-        ...['-device', `virtio-net-device,netdev=${device.id},guest_announce=off`],
-      ];
-    case 'share':
-      return [
-        '-fsdev',
-        `local,id=${device.tag},path=${escapeValue(device.path)},security_model=none,multidevs=remap`,
-        ...['-device', `virtio-9p-device,fsdev=${device.tag},mount_tag=${device.tag}`],
-      ];
     case 'random':
       return ['-object', 'rng-builtin,id=random', '-device', 'virtio-rng-device,rng=random'];
   }
+}
+
+/** Each device has a hub of its own, to which a tap can be connected while the machine runs. */
+function buildNetwork(id: string, hub: number): string[] {
+  return [
+    // Its announcement after a migration is no use to a clone, and costs the guest more than the agent's answer.
+    ...['-netdev', `hubport,id=${id},hubid=${hub}`],
+    ...['-device', `virtio-net-device,netdev=${id},guest_announce=off`],
+  ];
+}
+
+/** The folder is open already: the launcher sees it where it is. */
+function buildShare({ tag, writable = false }: ShareDevice, start: Start): string[] {
+  // What forks of a stem may write to, their trees of mounts decide.
+  const readOnly = writable || start.kind === 'stem' ? 'off' : 'on';
+  const folder = `path=/proc/self/fd/${INHERITED_FD.share},readonly=${readOnly}`;
+  return [
+    ...['-fsdev', `local,id=${tag},${folder},security_model=passthrough,multidevs=remap`],
+    ...['-device', `virtio-9p-device,fsdev=${tag},mount_tag=${tag}`],
+  ];
 }
 
 /** Read-only in both cases: the guest has learnt that in the template. Images are shared and never change: no lock. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MachineConfig } from '../../machine/machine-config.ts';
 import { type ConfinementOptions, DEFAULT_USER_RANGE, planConfinement } from './confinement.ts';
+import { findHostSide } from './host-side.ts';
 import { buildLauncherArguments, type Confinement } from './process.ts';
 
 const config: MachineConfig = {
@@ -27,7 +28,14 @@ async function plan(changes: Partial<ConfinementOptions> = {}, id = 'a'): Promis
 
 function launch(confinement: Confinement | undefined): string[] {
   const argv = ['/opt/qemu/bin/qemu', '-version'];
-  return buildLauncherArguments({ launcherPath: '/l', directory: '/run/d', argv, confinement });
+  const hostSide = findHostSide(config);
+  return buildLauncherArguments({
+    launcherPath: '/l',
+    directory: '/run/d',
+    argv,
+    hostSide,
+    confinement,
+  });
 }
 
 test('root gives each machine a user of its own, above all that others use', async () => {
@@ -50,7 +58,7 @@ test('everyone else’s machines stay theirs', async () => {
 test('what a machine needs is visible, once, and nothing beside it', async () => {
   const { visiblePaths } = await plan();
   const system = ['/usr', '/lib', '/lib64', '/bin', '/etc/ld.so.cache'];
-  const own = ['/opt/qemu/bin/qemu', '/cache/k', '/data/images', '/run/share'];
+  const own = ['/opt/qemu/bin/qemu', '/cache/k', '/data/images'];
   assert.deepEqual(visiblePaths, [...system, ...own]);
 });
 

@@ -56,11 +56,10 @@ function drawUser(id: string, range: UserRange): { uid: number; gid: number } {
 }
 
 function listVisiblePaths(config: MachineConfig, options: ConfinementOptions): string[] {
-  const shares = config.devices.flatMap((device) => (device.kind === 'share' ? [device.path] : []));
   const { kernelPath, initramfsPath } = config.boot;
   const boot = options.boots ? [kernelPath, initramfsPath] : [];
   const firmware = options.firmwareDirectory === undefined ? [] : [options.firmwareDirectory];
-  const wanted = [options.qemuPath, ...firmware, ...boot, ...options.diskDirectories, ...shares];
+  const wanted = [options.qemuPath, ...firmware, ...boot, ...options.diskDirectories];
   // What lies in a system folder is visible with it; a mount point cannot be made in a read-only one.
   const isCovered = (wantedPath: string): boolean =>
     SYSTEM_PATHS.some((system) => wantedPath.startsWith(`${system}/`));

@@ -19,6 +19,7 @@ import { type ConfinementOptions, DEFAULT_USER_RANGE, planConfinement } from './
 import { computeFingerprint } from './fingerprint.ts';
 import { loadTscKhz } from './host-clock.ts';
 import { loadHostCpu } from './host-cpu.ts';
+import { findHostSide } from './host-side.ts';
 import { findQemu, type QemuInstallation } from './installation.ts';
 import { openMonitor, QemuMachine } from './machine.ts';
 import { describeEnd, readLogTail, VMM_LOG } from './machine-log.ts';
@@ -30,7 +31,7 @@ import {
   type QemuStart,
   startQemu,
 } from './process.ts';
-import { listReplaced } from './replaced.ts';
+import { findReplaced } from './replaced.ts';
 import { forkQemu } from './stem.ts';
 
 const NAME = 'qemu';
@@ -121,7 +122,7 @@ async function clone(setup: Setup, request: CloneRequest): Promise<QemuMachine> 
         setup,
         request,
         { kind: 'stem' },
-        { ...files, replaced: listReplaced(request.config) },
+        { ...files, replaced: findReplaced(request.config) },
       )
     : await start(setup, request, { kind: 'clone' }, files);
   machine.restore(request.trace);
@@ -132,11 +133,13 @@ async function clone(setup: Setup, request: CloneRequest): Promise<QemuMachine> 
 async function fork(setup: Setup, request: ForkRequest): Promise<QemuMachine> {
   const { id, directory, config, trace } = request;
   const { launcherPath } = setup.options;
+  const hostSide = findHostSide(config, request.cgroupDirectories);
   const confinement = await planWalls(setup, request, { kind: 'clone' });
   const identity = await forkQemu({
     ...{ launcherPath, directory, confinement },
     stemDirectory: request.stem.directory,
-    replaced: listReplaced(config),
+    replaced: findReplaced(config),
+    hostSide,
   });
   trace?.mark('sandboxer', 'VMM forked');
   const monitor = await openMonitor(directory);
@@ -148,25 +151,23 @@ async function fork(setup: Setup, request: ForkRequest): Promise<QemuMachine> {
   }
   const { pid, startTime } = identity;
   const record = { driver: NAME, id, pid, pidStartTicks: startTime, directory };
-  return new QemuMachine({
-    record,
-    process,
-    monitor,
-    memory: undefined,
-    isConfined: confinement !== undefined,
-  });
+  const isConfined = confinement !== undefined;
+  const machine = new QemuMachine({ record, process, monitor, memory: undefined, isConfined });
+  machine.connect(hostSide.taps);
+  return machine;
 }
 
 interface StartRequest {
   readonly id: string;
   readonly directory: string;
   readonly config: MachineConfig;
+  readonly cgroupDirectories?: readonly string[];
   readonly trace?: Trace | undefined;
 }
 
 async function start(
   setup: Setup,
-  { id, directory, config, trace }: StartRequest,
+  { id, directory, config, cgroupDirectories, trace }: StartRequest,
   kind: Start,
   files: Pick<QemuStart, 'memory' | 'statePath' | 'replaced'> = {},
 ): Promise<QemuMachine> {
@@ -181,7 +182,8 @@ async function start(
   });
   const confinement = await planWalls(setup, { id, config }, kind);
   const { launcherPath } = options;
-  const vmm = await startQemu({ launcherPath, directory, argv, confinement, ...files });
+  const hostSide = findHostSide(config, cgroupDirectories);
+  const vmm = await startQemu({ launcherPath, directory, argv, hostSide, confinement, ...files });
   const { pid, startTime } = vmm.identity;
   const record = { driver: NAME, id, pid, pidStartTicks: startTime, directory };
   try {
@@ -189,10 +191,12 @@ async function start(
     const monitor = await openMonitor(directory);
     if (trace !== undefined) markWhen(monitor.ready, trace, 'VMM takes commands');
     const memory = kind.kind === 'boot-snapshotable' ? files.memory : undefined;
-    return new QemuMachine({
+    const machine = new QemuMachine({
       ...{ record, process: vmm, monitor, memory },
       isConfined: confinement !== undefined,
     });
+    machine.connect(hostSide.taps); // before a clone loads its state, after which it runs
+    return machine;
   } catch (error) {
     throw await explainDeath(vmm, directory, error);
   }

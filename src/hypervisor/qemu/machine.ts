@@ -2,10 +2,11 @@ import { access, constants, type FileHandle, stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Disk } from '../../machine/machine-config.ts';
+import type { TapBackend } from '../../machine/network-config.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
 import { markWhen, type Trace } from '../../util/trace.ts';
 import type { VirtualMachine, VirtualMachineExit, VirtualMachineRecord } from '../driver.ts';
-import { ROOT_DISK_NODE, SCSI_BUS } from './arguments.ts';
+import { INHERITED_FD, ROOT_DISK_NODE, SCSI_BUS } from './arguments.ts';
 import { describeEnd, findPanic, readLogTail, VMM_LOG } from './machine-log.ts';
 import { AGENT_SOCKET, connectTo, type QemuExit, type QemuProcess, QMP_SOCKET } from './process.ts';
 import { QmpClient } from './qmp-client.ts';
@@ -61,11 +62,21 @@ export class QemuMachine implements VirtualMachine {
   restore(trace?: Trace): void {
     const loaded = loadState(this.#monitor);
     if (trace !== undefined) markWhen(loaded, trace, 'state loaded');
-    loaded.catch((error: Error) => {
-      // A monitor that is closed belongs to a QEMU that has ended: its end says why, and this only that.
-      if (!this.#monitor.isClosed) this.#failure = error.message;
-      this.#process.kill();
-    });
+    loaded.catch((error: Error) => this.#giveUp(error));
+  }
+
+  /** Connects inherited taps to the hubs of the network devices with their numbers; fails as `restore` does. */
+  connect(taps: ReadonlyMap<number, TapBackend>): void {
+    for (const index of taps.keys()) {
+      const [tap, port] = [`tap${index}`, `port${index}`];
+      const fd = String(INHERITED_FD.tap + index);
+      Promise.all([
+        this.#monitor.execute('netdev_add', { type: 'tap', id: tap, fd }),
+        this.#monitor.execute('netdev_add', {
+          ...{ type: 'hubport', id: port, hubid: index, netdev: tap },
+        }),
+      ]).catch((error: Error) => this.#giveUp(error));
+    }
   }
 
   async openAgentChannel(): Promise<Duplex> {
@@ -168,6 +179,12 @@ export class QemuMachine implements VirtualMachine {
     this.#process.release();
     this.#monitor.close();
     for (const channel of this.#channels) channel.destroy();
+  }
+
+  #giveUp(error: Error): void {
+    // A monitor that is closed belongs to a QEMU that has ended: its end says why, and this only that.
+    if (!this.#monitor.isClosed) this.#failure = error.message;
+    this.#process.kill();
   }
 
   async #explainUnreachable(error: unknown): Promise<unknown> {

@@ -12,8 +12,9 @@ import {
 import { hasErrno, WardianError } from '../../util/errors.ts';
 import { CONSOLE_LOG } from '../driver.ts';
 import { INHERITED_FD } from './arguments.ts';
+import { buildHostSide, type HostSide } from './host-side.ts';
 import { VMM_LOG } from './machine-log.ts';
-import { openReplaced, type Replaced, STEM_FDS, STEM_SOCKET } from './replaced.ts';
+import { type Replaced, STEM_FDS, STEM_SOCKET } from './replaced.ts';
 
 export const QMP_SOCKET = 'qmp.sock';
 export const AGENT_SOCKET = 'agent.sock';
@@ -48,6 +49,7 @@ export interface QemuStart {
   readonly statePath?: string;
   /** Of a stem, which has memory and state as well. */
   readonly replaced?: Replaced;
+  readonly hostSide: HostSide;
   readonly confinement: Confinement | undefined;
 }
 
@@ -78,7 +80,9 @@ export async function startQemu(start: QemuStart): Promise<QemuProcess> {
     // Opened anew for each clone: the position in the file would be shared otherwise.
     if (start.statePath !== undefined) inheritedFds.push(own(openSync(start.statePath, 'r')));
     if (start.replaced !== undefined) {
-      inheritedFds.push(...openReplaced(start.replaced).map(own), inheritedFds[0] as number);
+      const console = inheritedFds[0] as number;
+      const nothing = own(openSync('/dev/null', 'r')); // where the launcher opens the share
+      inheritedFds.push(nothing, own(openSync(start.replaced.imagePath, 'r')), console);
     }
     const { launcherPath } = start;
     const argv = buildLauncherArguments(start);
@@ -90,7 +94,7 @@ export async function startQemu(start: QemuStart): Promise<QemuProcess> {
 
 /** The launcher's command line; pure, so that a test can read it. */
 export function buildLauncherArguments(start: QemuStart): string[] {
-  const { directory, confinement } = start;
+  const { directory, confinement, hostSide } = start;
   const kept: number[] = [INHERITED_FD.console];
   if (start.memory !== undefined) kept.push(INHERITED_FD.memory);
   if (start.statePath !== undefined) kept.push(INHERITED_FD.state);
@@ -99,11 +103,13 @@ export function buildLauncherArguments(start: QemuStart): string[] {
     'run',
     ...(start.replaced === undefined
       ? []
-      : ['--socket', `${INHERITED_FD.stem}=${path.join(directory, STEM_SOCKET)}`]),
+      : ['--stem', '--socket', `${INHERITED_FD.stem}=${path.join(directory, STEM_SOCKET)}`]),
     ...['--socket', `${INHERITED_FD.qmp}=${path.join(directory, QMP_SOCKET)}`],
     ...['--socket', `${INHERITED_FD.agent}=${path.join(directory, AGENT_SOCKET)}`],
     ...kept.flatMap((fd) => ['--keep', String(fd)]),
-    ...['--file-limit', String(LOG_LIMIT_BYTES), '--oom-score', String(OOM_SCORE)],
+    ...(hostSide.share?.writable ? [] : ['--file-limit', String(LOG_LIMIT_BYTES)]),
+    ...['--oom-score', String(OOM_SCORE)],
+    ...buildHostSide(hostSide),
     ...(confinement === undefined ? [] : buildConfinement(confinement)),
     '--',
     ...start.argv,

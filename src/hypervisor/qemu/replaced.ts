@@ -1,4 +1,3 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import type { MachineConfig } from '../../machine/machine-config.ts';
 import { WardianError } from '../../util/errors.ts';
 import { INHERITED_FD } from './arguments.ts';
@@ -7,31 +6,17 @@ import { INHERITED_FD } from './arguments.ts';
 export const STEM_SOCKET = 'stem.sock';
 
 /** A stem has these open only to know again what its forks replace. */
-export const STEM_FDS = [INHERITED_FD.share, INHERITED_FD.image, INHERITED_FD.stemConsole] as const;
+export const STEM_FDS = [INHERITED_FD.image, INHERITED_FD.stemConsole] as const;
 
-/** What each fork has of its own although its stem had opened another. */
+/** What each fork has of its own although its stem had opened another; its share the launcher opens. */
 export interface Replaced {
-  readonly sharePath: string;
   readonly imagePath: string;
 }
 
-/** Finds share and image in a configuration; a stem and its forks have both. */
-export function listReplaced({ devices }: MachineConfig): Replaced {
+/** Finds the image in a configuration; a stem and its forks have a share as well. */
+export function findReplaced({ devices }: MachineConfig): Replaced {
   const share = devices.find((device) => device.kind === 'share');
   const disk = devices.find((device) => device.kind === 'root-disk');
-  if (share !== undefined && disk?.path !== undefined) {
-    return { sharePath: share.path, imagePath: disk.path };
-  }
+  if (share !== undefined && disk?.path !== undefined) return { imagePath: disk.path };
   throw new WardianError('INTERNAL', 'a stem and its forks need a share and an image');
-}
-
-/** Opens what is replaced, in the order of the descriptors. */
-export function openReplaced({ sharePath, imagePath }: Replaced): number[] {
-  const share = openSync(sharePath, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    return [share, openSync(imagePath, constants.O_RDONLY)];
-  } catch (error) {
-    closeSync(share);
-    throw error;
-  }
 }

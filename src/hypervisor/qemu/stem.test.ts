@@ -5,11 +5,12 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { MachineConfig } from '../../machine/machine-config.ts';
 import { buildQemuArguments } from './arguments.ts';
+import { findHostSide } from './host-side.ts';
 import { buildLauncherArguments } from './process.ts';
-import { listReplaced } from './replaced.ts';
+import { findReplaced } from './replaced.ts';
 import { buildForkArguments, forkQemu } from './stem.ts';
 
-const replaced = { sharePath: '/run/m/share', imagePath: '/images/i' };
+const replaced = { imagePath: '/images/i' };
 const config: MachineConfig = {
   cpus: 1,
   memoryBytes: 256 * 1024 * 1024,
@@ -17,7 +18,7 @@ const config: MachineConfig = {
   devices: [
     { kind: 'agent-port' },
     { kind: 'root-disk', path: replaced.imagePath },
-    { kind: 'share', tag: 'wardian', path: replaced.sharePath },
+    { kind: 'share', tag: 'wardian', path: '/run/m/share' },
   ],
 };
 const fork = {
@@ -25,6 +26,7 @@ const fork = {
   directory: '/run/m',
   stemDirectory: '/run/pool/s',
   replaced,
+  hostSide: findHostSide(config),
   confinement: undefined,
 };
 
@@ -33,18 +35,18 @@ test('a stem is a clone that listens for requests', () => {
   const clone = buildQemuArguments({ ...common, start: { kind: 'clone' } });
   const stem = buildQemuArguments({ ...common, start: { kind: 'stem' } });
   assert.ok(clone.includes('-incoming'));
-  assert.deepEqual(
-    stem.filter((word) => !clone.includes(word)),
-    ['-stem', '12'],
-  );
+  const own = stem.filter((word) => !clone.includes(word) && !word.startsWith('local,'));
+  assert.deepEqual(own, ['-stem', '12']);
 });
 
 test('the launcher listens for a stem, and leaves open what its forks replace', () => {
-  const start = { launcherPath: '/l', directory: '/run/pool/s', argv: ['/q'], replaced };
+  const hostSide = findHostSide(config);
+  const start = { launcherPath: '/l', directory: '/run/pool/s', argv: ['/q'], replaced, hostSide };
   const argv = buildLauncherArguments({ ...start, confinement: undefined });
   assert.ok(argv.includes('12=/run/pool/s/stem.sock'));
+  assert.ok(argv.includes('--stem'));
   const kept = argv.flatMap((word, index) => (word === '--keep' ? [argv[index + 1]] : []));
-  assert.deepEqual(kept, ['4', '7', '8', '9']);
+  assert.deepEqual(kept, ['4', '8', '9']);
 });
 
 test('a fork has its sockets at the numbers of its stem, a user of its own, and shows its folder', () => {
@@ -54,7 +56,7 @@ test('a fork has its sockets at the numbers of its stem, a user of its own, and 
     'fork',
     ...['--control', '/run/pool/s/stem.sock', '--title', '/run/m/'],
     ...['--socket', '10=/run/m/qmp.sock', '--socket', '11=/run/m/agent.sock'],
-    ...['--keep', '7', '--keep', '8', '--keep', '9'],
+    ...['--keep', '8', '--keep', '9', '--share', '7=/run/m/share'],
     ...['--isolate', '--user', '70', '--group', '71'],
   ]);
 });
@@ -65,15 +67,15 @@ test('a fork is confined where its stem is', () => {
   assert.ok(buildForkArguments({ ...fork, confinement }).includes('--isolate'));
 });
 
-test('share and image are found in a configuration, which must have both', () => {
-  assert.deepEqual(listReplaced(config), replaced);
+test('the image is found in a configuration, which must have a share as well', () => {
+  assert.deepEqual(findReplaced(config), replaced);
   const devices = [{ kind: 'root-disk' as const, path: undefined }];
-  assert.throws(() => listReplaced({ ...config, devices }), { code: 'INTERNAL' });
+  assert.throws(() => findReplaced({ ...config, devices }), { code: 'INTERNAL' });
 });
 
 test('an image that is gone fails a fork before the stem is asked', async (context) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'wardian-stem-'));
   context.after(() => rmSync(directory, { recursive: true }));
-  const missing = { sharePath: directory, imagePath: path.join(directory, 'none') };
+  const missing = { imagePath: path.join(directory, 'none') };
   await assert.rejects(forkQemu({ ...fork, directory, replaced: missing }), { code: 'ENOENT' });
 });

@@ -5,9 +5,10 @@ import { identifyProcess, type ProcessIdentity } from '../../host/process-identi
 import { WardianError } from '../../util/errors.ts';
 import { CONSOLE_LOG } from '../driver.ts';
 import { INHERITED_FD } from './arguments.ts';
+import { buildHostSide, type HostSide } from './host-side.ts';
 import { VMM_LOG } from './machine-log.ts';
 import { AGENT_SOCKET, type Confinement, openLog, QMP_SOCKET } from './process.ts';
-import { openReplaced, type Replaced, STEM_FDS, STEM_SOCKET } from './replaced.ts';
+import { type Replaced, STEM_FDS, STEM_SOCKET } from './replaced.ts';
 
 export interface QemuFork {
   readonly launcherPath: string;
@@ -15,6 +16,7 @@ export interface QemuFork {
   readonly directory: string;
   readonly stemDirectory: string;
   readonly replaced: Replaced;
+  readonly hostSide: HostSide;
   readonly confinement: Confinement | undefined;
 }
 
@@ -29,10 +31,10 @@ export async function forkQemu(request: QemuFork): Promise<ProcessIdentity> {
   try {
     const vmmLog = own(openLog(directory, VMM_LOG));
     const console = own(openLog(directory, CONSOLE_LOG));
-    // What a clone gets as its console, memory and state, a fork has from its stem.
+    // What a clone gets as its console, memory and state, a fork has from its stem; the share is the launcher's to open.
     const nothing = own(openSync('/dev/null', 'r'));
-    const files = openReplaced(replaced).map(own);
-    const inheritedFds = [nothing, nothing, nothing, ...files, console];
+    const image = own(openSync(replaced.imagePath, 'r'));
+    const inheritedFds = [nothing, nothing, nothing, nothing, image, console];
     const argv = buildForkArguments(request);
     const pid = await requestFork({ launcherPath, argv, outputFd: vmmLog, inheritedFds });
     const identity = identifyProcess(pid);
@@ -44,7 +46,8 @@ export async function forkQemu(request: QemuFork): Promise<ProcessIdentity> {
 }
 
 /** The launcher's command line; pure, so that a test can read it. */
-export function buildForkArguments({ directory, stemDirectory, confinement }: QemuFork): string[] {
+export function buildForkArguments(fork: QemuFork): string[] {
+  const { directory, stemDirectory, confinement, hostSide } = fork;
   const user = confinement?.user;
   return [
     'fork',
@@ -53,6 +56,7 @@ export function buildForkArguments({ directory, stemDirectory, confinement }: Qe
     ...['--socket', `${INHERITED_FD.qmp}=${path.join(directory, QMP_SOCKET)}`],
     ...['--socket', `${INHERITED_FD.agent}=${path.join(directory, AGENT_SOCKET)}`],
     ...STEM_FDS.flatMap((fd) => ['--keep', String(fd)]),
+    ...buildHostSide(hostSide),
     ...(confinement === undefined ? [] : ['--isolate']),
     ...(user === undefined ? [] : ['--user', String(user.uid), '--group', String(user.gid)]),
   ];
