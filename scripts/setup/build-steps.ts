@@ -59,15 +59,15 @@ export function buildSteps(root: string): Step[] {
       build: () => make(root, 'guest/agent', 'build/agent'),
     }),
     builtStep(root, {
-      title: 'launcher',
+      title: 'launcher and stub',
       inputs: ['native'],
-      outputs: ['dist/launcher'],
+      outputs: ['dist/launcher', 'dist/stub'],
       build: () => make(root, 'native', 'dist'),
     }),
     builtStep(root, {
       title: 'bundles',
       inputs: ['src', 'package.json', 'package-lock.json', ...BUNDLER],
-      outputs: ['dist/wardian.cjs', 'dist/sandboxer.cjs'],
+      outputs: ['dist/wardian.cjs', 'dist/sandboxer.cjs', 'dist/runtime.cjs'],
       build: () => bundle(root),
     }),
   ];
