@@ -9,4 +9,6 @@ export const VERBS: Readonly<Partial<Record<VerbName, () => Promise<Verb>>>> = {
   kill: async () => (await import('./verbs/kill.ts')).kill,
   delete: async () => (await import('./verbs/delete.ts')).delete_,
   run: async () => (await import('./verbs/run.ts')).run,
+  features: async () => (await import('./verbs/features.ts')).features,
+  spec: async () => (await import('./verbs/spec.ts')).spec,
 };

@@ -1,7 +1,7 @@
 import { WardianError } from '../util/errors.ts';
 
 /** capabilities(7) in the order of linux/capability.h: the index is the bit. */
-const CAPABILITY_NAMES = [
+export const CAPABILITY_NAMES: readonly string[] = [
   ...['CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID'],
   ...['SETPCAP', 'LINUX_IMMUTABLE', 'NET_BIND_SERVICE', 'NET_BROADCAST', 'NET_ADMIN', 'NET_RAW'],
   ...['IPC_LOCK', 'IPC_OWNER', 'SYS_MODULE', 'SYS_RAWIO', 'SYS_CHROOT', 'SYS_PTRACE', 'SYS_PACCT'],

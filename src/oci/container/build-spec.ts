@@ -24,13 +24,13 @@ const DEFAULT_CAPABILITIES = [
   'CAP_SYS_CHROOT',
 ];
 
-const MASKED_PATHS = [
+export const MASKED_PATHS = [
   ...['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/sched_debug'],
   ...['/proc/scsi', '/proc/timer_list', '/proc/timer_stats', '/sys/dev/block'],
   ...['/sys/devices/virtual/powercap', '/sys/firmware', '/sys/fs/selinux'],
 ];
 
-const READONLY_PATHS = [
+export const READONLY_PATHS = [
   ...['/proc/asound', '/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
 ];
 

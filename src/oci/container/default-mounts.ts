@@ -4,7 +4,7 @@ import type { Mount } from '../runtime-spec/types.ts';
 import type { ContainerRequest } from './container-input.ts';
 
 /** What every container finds below /proc, /dev and /sys; podman's list and options. */
-const DEFAULT_MOUNTS: readonly Mount[] = [
+export const DEFAULT_MOUNTS: readonly Mount[] = [
   mount('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
   mount('/dev', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
   mount('/sys', 'sysfs', ['nosuid', 'noexec', 'nodev', 'ro']),

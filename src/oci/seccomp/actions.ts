@@ -1,4 +1,4 @@
-import type { SeccompAction } from '../runtime-spec/types.ts';
+import { SECCOMP_ACTIONS, type SeccompAction } from '../runtime-spec/types.ts';
 import { unsupported } from '../translate/unsupported.ts';
 
 /** linux/seccomp.h: what a filter returns. */
@@ -25,6 +25,11 @@ const VALUES: Readonly<Record<SeccompAction, number | undefined>> = {
   SCMP_ACT_NOTIFY: undefined,
   SCMP_ACT_TRACE: undefined,
 };
+
+/** The actions that are carried out. */
+export const SUPPORTED_ACTIONS: readonly SeccompAction[] = SECCOMP_ACTIONS.filter(
+  (action) => VALUES[action] !== undefined,
+);
 
 /** The value that a filter returns for an action; `path` is its place in the specification. */
 export function actionValue(

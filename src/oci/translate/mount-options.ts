@@ -79,6 +79,12 @@ const RECURSIVE_WORDS = new Set(
   ].map((word) => `r${word}`),
 );
 
+/** Every word that is understood, in order; what is left goes to the file system. */
+export function listMountWords(): string[] {
+  const words = [...FLAG_WORDS.keys(), ...PROPAGATION_WORDS.keys(), ...RECURSIVE_WORDS];
+  return [...words, 'tmpcopyup', 'notmpcopyup'].sort();
+}
+
 export interface MountOptions {
   flags: bigint;
   propagation: bigint;
