@@ -11,4 +11,9 @@ export const VERBS: Readonly<Partial<Record<VerbName, () => Promise<Verb>>>> = {
   run: async () => (await import('./verbs/run.ts')).run,
   features: async () => (await import('./verbs/features.ts')).features,
   spec: async () => (await import('./verbs/spec.ts')).spec,
+  exec: async () => (await import('./verbs/exec.ts')).exec,
+  ps: async () => (await import('./verbs/ps.ts')).ps,
+  list: async () => (await import('./verbs/list.ts')).list,
+  pause: async () => (await import('./verbs/pause.ts')).pause,
+  resume: async () => (await import('./verbs/pause.ts')).resume,
 };

@@ -142,7 +142,12 @@ export const VERB_USAGES = {
       { name: 'tty', short: 't', kind: 'switch', help: 'give it a terminal' },
       { name: 'no-new-privs', kind: 'switch', help: 'it cannot gain privileges' },
       { name: 'ignore-paused', kind: 'switch', help: 'let it wait in a paused container' },
-      { name: 'cgroup', kind: 'text', help: 'a cgroup below that of the container' },
+      {
+        name: 'cgroup',
+        kind: 'text',
+        help: 'a cgroup below that of the container',
+        ignored: "processes are limited in the guest, where each is in the container's cgroup",
+      },
       ...LABELS,
       CONSOLE_SOCKET,
       DETACH,

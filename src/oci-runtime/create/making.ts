@@ -17,6 +17,7 @@ import {
   type ContainerFolder,
   createContainerFolder,
   getContainerFolder,
+  PUBLIC_FILE_MODE,
   replaceFile,
   writeState,
 } from '../state/state-folder.ts';
@@ -30,9 +31,6 @@ export interface CreateRequest {
   readonly pidFile: string | undefined;
   readonly consoleSocket: string | undefined;
 }
-
-/** Engines read it, whoever they are. */
-const PID_FILE_MODE = 0o644;
 
 /** A container while it is made: each step says what it has got, and how to undo it. */
 export class Making {
@@ -177,7 +175,7 @@ export class Making {
   finish(): void {
     this.#advance({ phase: 'created' });
     const { pidFile } = this.#request;
-    if (pidFile !== undefined) replaceFile(pidFile, String(this.#stubPid()), PID_FILE_MODE);
+    if (pidFile !== undefined) replaceFile(pidFile, String(this.#stubPid()), PUBLIC_FILE_MODE);
   }
 
   /** Lets go of the sandboxer. */

@@ -25,6 +25,9 @@ const SHARE_FOLDER = 'share';
 const EXEC_FOLDER = 'execs';
 const LOCK_FILE = 'lock';
 
+/** Of files that engines read, whoever they are. */
+export const PUBLIC_FILE_MODE = 0o644;
+
 /** Folders that are still being filled have a character in their names that no id has. */
 const DRAFT = /^:(\d{1,10})\.(\d{1,20})$/;
 
