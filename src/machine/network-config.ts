@@ -29,6 +29,9 @@ export interface NetworkSetting {
   readonly value: number;
 }
 
+/** How packets come from an interface to its tap: turned round by tc, or by a macvtap on top of it. */
+export type NetworkModel = 'tcfilter' | 'macvtap';
+
 /** A tap device in a network namespace of the host, which the VMM is given open. */
 export interface TapBackend {
   readonly kind: 'tap' | 'macvtap';

@@ -10,14 +10,18 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** What execvp leaves of a program that is not there, as nsenter(1) passes it on. */
 const NOT_FOUND = /failed to execute (\S+): No such file/;
 
-export interface NamespaceCommand {
-  /** Of the network namespace: a path that setns(2) takes. */
+/** Where commands run. */
+export interface NetworkNamespace {
+  /** A path that setns(2) takes. */
   readonly namespacePath: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface NamespaceCommand extends NetworkNamespace {
   /** A program of iproute2 or iptables that reads its commands from stdin. */
   readonly argv: readonly string[];
   /** Lines for its stdin. */
   readonly lines: readonly string[];
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A list of commands of which one failed. */

@@ -1,12 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { NetworkConfig } from '../machine/network-config.ts';
-import { Cleanup } from '../util/cleanup.ts';
+import type { NetworkConfig, NetworkModel } from '../machine/network-config.ts';
 import { hasErrno, WardianError } from '../util/errors.ts';
 import { parseIpReport, REPORT_COMMANDS } from './ip-output.ts';
-import { deviceName, isOwnDevice } from './own-device.ts';
-import { NetworkCommandError, runInNamespace } from './run-in-namespace.ts';
+import { type NetworkNamespace, runInNamespace } from './run-in-namespace.ts';
 import { type FoundNetwork, translateReport } from './translate-report.ts';
-import { buildRedirects, buildTaps, buildUndo } from './wiring.ts';
+import { unwireNamespace, wireNamespace } from './wire-namespace.ts';
 
 /** More than that a machine has no slots for, and no container. */
 const MOST_INTERFACES = 8;
@@ -17,6 +15,8 @@ export interface NetworkOwner {
   readonly processId: number;
   /** A path of the namespace that outlives the process, where there is one. */
   readonly namespacePath?: string | undefined;
+  /** Default: tcfilter. */
+  readonly model?: NetworkModel | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,10 +41,8 @@ export async function takeOverNetwork(owner: NetworkOwner): Promise<WiredNetwork
   const namespace = { namespacePath: processPath, signal: owner.signal };
   const found = await scanNamespace(namespace);
   if (found.interfaces.length === 0) return undefined;
-  const network = describeNetwork(found, processPath);
-  const wired = { network, namespacePath: owner.namespacePath ?? processPath, namespaceInode };
-  await wire(namespace, found, network);
-  return wired;
+  const network = await wireNamespace(namespace, found, owner.model ?? 'tcfilter');
+  return { network, namespacePath: owner.namespacePath ?? processPath, namespaceInode };
 }
 
 /** Takes back what was done to a namespace; one that is gone, or has become another, is left alone. */
@@ -56,12 +54,7 @@ export async function unwireNetwork(wired: WiredNetwork): Promise<void> {
     if (hasErrno(error, 'ENOENT', 'ESRCH')) return;
     throw error;
   }
-  await unwire({ namespacePath }, network.interfaces);
-}
-
-interface Namespace {
-  readonly namespacePath: string;
-  readonly signal?: AbortSignal | undefined;
+  await unwireNamespace({ namespacePath }, network);
 }
 
 function refuseHost(): WardianError {
@@ -78,7 +71,7 @@ function hasOnlyLoopback(processId: number): boolean {
   return lines.every((line) => line.split(':', 1)[0]?.trim() === 'lo');
 }
 
-async function scanNamespace(namespace: Namespace): Promise<FoundNetwork> {
+async function scanNamespace(namespace: NetworkNamespace): Promise<FoundNetwork> {
   const argv = ['ip', '-N', '-json', '-details', '-batch', '-'];
   const found = translateReport(
     parseIpReport(await runInNamespace({ ...namespace, argv, lines: REPORT_COMMANDS })),
@@ -88,80 +81,4 @@ async function scanNamespace(namespace: Namespace): Promise<FoundNetwork> {
     'NETWORK_UNSUPPORTED',
     `the network namespace has ${found.interfaces.length} interfaces, and a virtual machine at most ${MOST_INTERFACES}`,
   );
-}
-
-function describeNetwork(found: FoundNetwork, namespacePath: string): NetworkConfig {
-  const interfaces = found.interfaces.map(({ isFreeTap, ...rest }, place) => ({
-    ...rest,
-    backend: {
-      kind: 'tap' as const,
-      namespacePath,
-      name: isFreeTap ? rest.name : deviceName(place),
-    },
-  }));
-  return { interfaces, routes: found.routes, neighbours: found.neighbours };
-}
-
-async function wire(
-  namespace: Namespace,
-  found: FoundNetwork,
-  network: NetworkConfig,
-): Promise<void> {
-  const { interfaces, leftovers } = found;
-  if (leftovers.length > 0) await unwire(namespace, network.interfaces);
-  const cleanup = new Cleanup();
-  try {
-    await runLines(namespace, { program: 'ip', lines: buildTaps(interfaces) }, cleanup);
-    await runLines(namespace, { program: 'tc', lines: buildRedirects(interfaces) }, cleanup);
-  } catch (error) {
-    throw await cleanup.fail(error);
-  }
-}
-
-async function unwire(
-  namespace: Namespace,
-  interfaces: NetworkConfig['interfaces'],
-): Promise<void> {
-  const ours = interfaces.filter(({ backend }) => isOwnDevice(backend.name));
-  const redirects = ours.map(({ name }) => `qdisc del dev ${name} ingress`);
-  const taps = ours.map(({ backend }) => `link del dev ${backend.name}`);
-  await tryLines(namespace, { program: 'tc', lines: redirects });
-  await tryLines(namespace, { program: 'ip', lines: taps });
-}
-
-interface Batch {
-  readonly program: 'ip' | 'tc';
-  readonly lines: readonly string[];
-}
-
-/** Registers for `cleanup` what was done, even when only a part of it was. */
-async function runLines(
-  namespace: Namespace,
-  { program, lines }: Batch,
-  cleanup: Cleanup,
-): Promise<void> {
-  if (lines.length === 0) return;
-  const deferUndo = (done: readonly string[]) =>
-    cleanup.defer(`network (${program})`, () =>
-      tryLines({ namespacePath: namespace.namespacePath }, { program, lines: buildUndo(done) }),
-    );
-  try {
-    await runInNamespace({ ...namespace, argv: [program, '-batch', '-'], lines });
-    deferUndo(lines);
-  } catch (error) {
-    // Stopped half-way by other reasons than its own, it may have come to the end.
-    const isKnown = error instanceof NetworkCommandError;
-    deferUndo(isKnown ? lines.slice(0, error.completedCount) : lines);
-    throw error;
-  }
-}
-
-/** What is not there need not be removed: the engine may have taken the interfaces away before us. */
-async function tryLines(namespace: Namespace, { program, lines }: Batch): Promise<void> {
-  if (lines.length === 0) return;
-  try {
-    await runInNamespace({ ...namespace, argv: [program, '-force', '-batch', '-'], lines });
-  } catch (error) {
-    if (!(error instanceof NetworkCommandError)) throw error;
-  }
 }

@@ -1,6 +1,19 @@
 import { deviceName } from './own-device.ts';
 import type { FoundInterface } from './translate-report.ts';
 
+/** Lines for `ip -batch`: a macvtap on top of each interface, from which it takes everything, with its address. */
+export function buildMacvtaps(interfaces: readonly FoundInterface[]): string[] {
+  return interfaces.flatMap(({ isFreeTap, name: below, mtuBytes }, place) => {
+    if (isFreeTap) return [];
+    const name = deviceName(place);
+    return [
+      `link add link ${below} name ${name} type macvtap mode passthru`,
+      `link set dev ${name} addrgenmode none`,
+      `link set dev ${name} mtu ${mtuBytes} arp off multicast off up`,
+    ];
+  });
+}
+
 /** Lines for `ip -batch`: a tap for each interface, with which the namespace's own stack has nothing to do. */
 export function buildTaps(interfaces: readonly FoundInterface[]): string[] {
   return interfaces.flatMap(({ isFreeTap, mtuBytes }, place) => {
@@ -40,6 +53,8 @@ function buildRedirect(from: string, to: string): string {
 export function buildUndo(lines: readonly string[]): string[] {
   return lines.flatMap((line) => {
     const [, object, name] = /^(tuntap|qdisc) add dev (\S+)/.exec(line) ?? [];
+    const [, macvtap] = /^link add link \S+ name (\S+)/.exec(line) ?? [];
+    if (macvtap !== undefined) return [`link del dev ${macvtap}`];
     if (object === 'tuntap') return [`link del dev ${name}`];
     return object === 'qdisc' ? [`qdisc del dev ${name} ingress`] : [];
   });

@@ -111,6 +111,19 @@ test('interface and tap are wired both ways, and unwired without a trace', { ski
   await unwireNetwork(wired);
 });
 
+test('a macvtap takes the place of tap and redirection when it is chosen', { skip }, async () => {
+  makePair('eth0', 'link set eth0 mtu 1400');
+  const wired = await takeOverNetwork({ processId: namespace.processId, model: 'macvtap' });
+  assert.ok(wired);
+  const [found] = wired.network.interfaces;
+  const shown = namespace.run('ip', '-details', 'link', 'show', 'wardian0');
+  assert.match(shown, new RegExp(`mtu 1400[\\s\\S]*${MAC}[\\s\\S]*macvtap mode passthru`));
+  assert.equal(found?.backend.kind, 'macvtap');
+  assert.equal(found?.backend.index, Number(/^\d+/.exec(shown)?.[0]));
+  await unwireNetwork(wired);
+  assert.equal(namespace.run('ip', 'link').includes('wardian0'), false);
+});
+
 test('a namespace that is gone, or another one by now, is left alone', { skip }, async () => {
   makePair('eth0');
   const wired = await takeOver();
