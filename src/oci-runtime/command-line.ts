@@ -3,7 +3,7 @@ import { WardianError } from '../util/errors.ts';
 import { VERSION } from '../util/version.ts';
 import { FlagValues } from './arguments/flags.ts';
 import { type ParsedArguments, parseArguments } from './arguments/parse-arguments.ts';
-import { reportFailure } from './output/report-failure.ts';
+import { reportFailure, reportWarning } from './output/report-failure.ts';
 import { toAbsolute } from './paths.ts';
 import type { CgroupManager, RuntimeContext } from './runtime-context.ts';
 import { VERBS } from './verbs.ts';
@@ -61,6 +61,7 @@ function createContext(flags: FlagValues, surroundings: Surroundings): RuntimeCo
     root: findRoot(flags, surroundings),
     cgroupManager: findCgroupManager(flags),
     version: VERSION,
+    warn: (thrown) => reportWarning(thrown, flags),
     ...findPrograms(mainPath),
     workingDirectory,
     /** Found when a verb needs them, so that a wrong one is reported as every error is. */

@@ -22,6 +22,8 @@ export interface RuntimeContext {
   readonly signals: SignalSource;
   /** Writes to standard output, all of it. */
   print(text: string): void;
+  /** Says what failed without failing the command. */
+  warn(thrown: unknown): void;
 }
 
 export interface SignalSource {

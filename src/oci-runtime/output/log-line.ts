@@ -8,13 +8,19 @@ const MAX_MESSAGE_LENGTH = 8 * 1024;
 
 export type LogFormat = 'text' | 'json';
 
+/** Engines take the last `error` for the reason of a failure. */
+export interface LogEntry {
+  readonly level: 'error' | 'warning';
+  readonly message: string;
+}
+
 /** What goes into the log of an engine: one line, with the keys that runc's logger and crun write. */
-export function formatLogLine(message: string, format: LogFormat, time: Date): string {
+export function formatLogLine({ level, message }: LogEntry, format: LogFormat, time: Date): string {
   const stamp = `${time.toISOString().slice(0, -'.000Z'.length)}Z`;
   if (format === 'json') {
-    return `${JSON.stringify({ level: 'error', msg: message, time: stamp })}\n`;
+    return `${JSON.stringify({ level, msg: message, time: stamp })}\n`;
   }
-  return `time="${stamp}" level=error msg=${JSON.stringify(message)}\n`;
+  return `time="${stamp}" level=${level} msg=${JSON.stringify(message)}\n`;
 }
 
 /** All that is known of a failure in one line: what failed, why, what to do. Engines look for some words in it. */

@@ -1,6 +1,6 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import type { FlagValues } from '../arguments/flags.ts';
-import { describeFailure, formatLogLine } from './log-line.ts';
+import { describeFailure, formatLogLine, type LogEntry } from './log-line.ts';
 
 /** Descriptor of standard error. */
 const STDERR = 2;
@@ -11,19 +11,39 @@ const STDERR = 2;
  */
 export function reportFailure(thrown: unknown, flags: FlagValues): void {
   const message = describeFailure(thrown);
-  const logPath = flags.getText('log');
-  const format = flags.getText('log-format') === 'json' ? 'json' : 'text';
-  let unlogged = '';
-  if (logPath !== undefined && logPath !== '') {
-    try {
-      appendFileSync(logPath, formatLogLine(message, format, new Date()), { mode: 0o644 });
-    } catch (error) {
-      unlogged = `; that could not be logged: ${error instanceof Error ? error.message : error}`;
-    }
-  }
+  const problem = log({ level: 'error', message }, flags);
   const stacks = flags.isSet('debug') ? describeStacks(thrown) : '';
+  writeToStderr(`wardian-runtime: ${message}${problem ?? ''}\n${stacks}`);
+}
+
+/** Says what went wrong in a command that goes on: in the log, or on standard error when there is none. */
+export function reportWarning(thrown: unknown, flags: FlagValues): void {
+  const message = describeFailure(thrown);
+  const problem = log({ level: 'warning', message }, flags);
+  const isLogged = problem === undefined && hasLog(flags);
+  if (!isLogged) writeToStderr(`wardian-runtime: warning: ${message}${problem ?? ''}\n`);
+}
+
+function hasLog(flags: FlagValues): boolean {
+  return (flags.getText('log') ?? '') !== '';
+}
+
+/** Undefined, or what is to be said of a log that cannot be written. */
+function log(entry: LogEntry, flags: FlagValues): string | undefined {
+  if (!hasLog(flags)) return undefined;
+  const format = flags.getText('log-format') === 'json' ? 'json' : 'text';
   try {
-    writeSync(STDERR, `wardian-runtime: ${message}${unlogged}\n${stacks}`);
+    const line = formatLogLine(entry, format, new Date());
+    appendFileSync(flags.getText('log') as string, line, { mode: 0o644 });
+    return undefined;
+  } catch (error) {
+    return `; that could not be logged: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+function writeToStderr(text: string): void {
+  try {
+    writeSync(STDERR, text);
   } catch {} // Nobody reads it: the log and the exit code must do.
 }
 

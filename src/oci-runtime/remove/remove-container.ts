@@ -33,7 +33,7 @@ export async function removeContainer(
       hint: 'mend that and delete it again',
     });
   }
-  await runPoststop(state);
+  await runPoststop(context, state);
   rmSync(getContainerFolder(context.root, state.id).path, { recursive: true, force: true });
 }
 
@@ -79,12 +79,13 @@ async function removeCgroups({ cgroups }: ContainerState): Promise<void> {
   await deleteHostCgroups(cgroups);
 }
 
-/** Whatever they do, the container is gone. */
-async function runPoststop(state: ContainerState): Promise<void> {
+/** Whatever they do, the container is gone: what fails is told. */
+async function runPoststop(context: RuntimeContext, state: ContainerState): Promise<void> {
   const { poststop } = state.hooks;
   if (poststop.length === 0 || state.phase === 'creating') return;
-  const { runHooks } = await import('../hooks/run-hooks.ts');
+  const { runAllHooks } = await import('../hooks/run-hooks.ts');
   const { bundle } = state;
   const oci = describeState(state, 'stopped');
-  await runHooks({ kind: 'poststop', hooks: poststop, state: oci, workingDirectory: bundle });
+  const run = { kind: 'poststop', hooks: poststop, state: oci, workingDirectory: bundle } as const;
+  for (const failure of await runAllHooks(run)) context.warn(failure);
 }

@@ -18,7 +18,7 @@ export async function startContainer(context: RuntimeContext, id: string): Promi
       await startInGuest(sandboxer, state);
       const started: ContainerState = { ...state, phase: 'started' };
       writeState(folder, started);
-      await runPoststart(started);
+      await runPoststart(context, started);
       await sandboxer.replaceProvisional();
     } finally {
       sandboxer.close();
@@ -56,12 +56,18 @@ async function startInGuest(sandboxer: SandboxerCalls, { key }: ContainerState):
   }
 }
 
-/** Their failure is told, and does not end what runs already (runtime-spec, runtime.md, lifecycle). */
-async function runPoststart(state: ContainerState): Promise<void> {
+/** Their failure is told, and does not end what runs already (runtime-spec 1.2, runtime.md, lifecycle). */
+async function runPoststart(context: RuntimeContext, state: ContainerState): Promise<void> {
   const { poststart } = state.hooks;
   if (poststart.length === 0) return;
-  const { runHooks } = await import('../hooks/run-hooks.ts');
+  const { runAllHooks } = await import('../hooks/run-hooks.ts');
   const { bundle } = state;
   const oci = describeState(state, 'running');
-  await runHooks({ kind: 'poststart', hooks: poststart, state: oci, workingDirectory: bundle });
+  const run = {
+    kind: 'poststart',
+    hooks: poststart,
+    state: oci,
+    workingDirectory: bundle,
+  } as const;
+  for (const failure of await runAllHooks(run)) context.warn(failure);
 }
