@@ -1,3 +1,5 @@
+import type { NetworkModel } from '../machine/network-config.ts';
+
 /** Which kernel and VMM sandboxes get when nobody chooses: Debian's, ours, or ours as soon as they are built. */
 export type GuestChoice = 'auto' | 'distro' | 'mini';
 
@@ -12,6 +14,10 @@ export interface Configuration {
     readonly refillDelayMs: number;
   };
   readonly guest: GuestChoice;
+  readonly network: {
+    /** How an engine's network comes to its machine. */
+    readonly model: NetworkModel;
+  };
   /** How long the sandboxer stays when it has nothing to do. */
   readonly idleTimeoutMs: number;
 }

@@ -44,11 +44,19 @@ describe('the configuration', () => {
     assert.deepEqual(loaded.values, {
       pool: { size: 1, memoryBytes: 256 * 2 ** 20, refillDelayMs: 200 },
       guest: 'auto',
+      network: { model: 'tcfilter' },
       idleTimeoutMs: 30_000,
     });
     assert.deepEqual(
       loaded.settings.map(({ key, value }) => `${key}=${value}`),
-      ['pool.size=1', 'pool.memory=256m', 'pool.refill=200ms', 'guest=auto', 'idle_timeout=30s'],
+      [
+        'pool.size=1',
+        'pool.memory=256m',
+        'pool.refill=200ms',
+        'guest=auto',
+        'network.model=tcfilter',
+        'idle_timeout=30s',
+      ],
     );
     assert.ok(loaded.settings.every(({ source }) => source === 'default'));
   });
@@ -64,12 +72,13 @@ describe('the configuration', () => {
     writeFileSync(systemPath, 'idle_timeout = "1m"\n[pool]\nsize = 2\nmemory = "1g"\n');
     writeFileSync(
       userPath,
-      '# mine\npool.memory = "512MiB"\nguest = "distro"\npool.refill = "1.5s"\n',
+      '# mine\npool.memory = "512MiB"\nguest = "distro"\npool.refill = "1.5s"\nnetwork.model = "macvtap"\n',
     );
     const loaded = await load({ WARDIAN_GUEST: 'mini', WARDIAN_POOL_MEMORY: '' });
     assert.deepEqual(loaded.values, {
       pool: { size: 2, memoryBytes: 512 * 2 ** 20, refillDelayMs: 1_500 },
       guest: 'mini',
+      network: { model: 'macvtap' },
       idleTimeoutMs: 60_000,
     });
     assert.equal(sourceOf(loaded, 'guest'), 'WARDIAN_GUEST');
@@ -121,6 +130,7 @@ describe('the configuration', () => {
       ['pool.refill = "2h"', /pool\.refill is "2h"$/, /at most an hour/],
       ['guest = "debian"', /guest is "debian"$/, /"auto", "distro" or "mini"/],
       ['guest = ["mini"]', /guest is \["mini"\]$/, /"auto"/],
+      ['network.model = "bridge"', /network\.model is "bridge"$/, /"tcfilter" or "macvtap"/],
       ['idle_timeout = "1ms"', /idle_timeout is "1ms"$/, /from "100ms"/],
       ['idle_timeout = 1979-05-27', /idle_timeout is /, /a time/],
     ];

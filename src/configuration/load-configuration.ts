@@ -6,6 +6,7 @@ import { type FileValue, readConfigurationFile } from './read-file.ts';
 import {
   GUEST,
   IDLE_TIMEOUT,
+  NETWORK_MODEL,
   POOL_MEMORY,
   POOL_REFILL,
   POOL_SIZE,
@@ -55,6 +56,7 @@ export async function loadConfiguration(
       refillDelayMs: reader.read(POOL_REFILL, DEFAULT_REFILL_DELAY_MS),
     },
     guest: reader.read(GUEST, 'auto'),
+    network: { model: reader.read(NETWORK_MODEL, 'tcfilter') },
     idleTimeoutMs: reader.read(IDLE_TIMEOUT, DEFAULT_IDLE_MS),
   };
   return { values, settings: reader.settings };

@@ -1,3 +1,4 @@
+import type { NetworkModel } from '../machine/network-config.ts';
 import type { GuestChoice } from './configuration.ts';
 import { formatSizeText, formatTimeText, parseSizeText, parseTimeText } from './quantities.ts';
 
@@ -15,6 +16,7 @@ export interface Setting<T> {
   format(value: T): string;
 }
 
+export const NETWORK_MODELS: readonly NetworkModel[] = ['tcfilter', 'macvtap'];
 const GUESTS: readonly GuestChoice[] = ['auto', 'distro', 'mini'];
 /** A host that needs more at once has better means than waiting machines. */
 const MAX_POOL_SIZE = 32;
@@ -56,6 +58,14 @@ export const GUEST: Setting<GuestChoice> = textSetting({
   format: String,
 });
 
+export const NETWORK_MODEL: Setting<NetworkModel> = textSetting({
+  key: 'network.model',
+  variable: 'WARDIAN_NETWORK_MODEL',
+  expectation: '"tcfilter" or "macvtap"',
+  parseText: (text) => NETWORK_MODELS.find((model) => model === text),
+  format: String,
+});
+
 /** The variable is older than the file, and counts in milliseconds. */
 export const IDLE_TIMEOUT: Setting<number> = {
   ...textSetting({
@@ -75,6 +85,7 @@ export const SETTINGS: readonly Setting<unknown>[] = [
   POOL_MEMORY,
   POOL_REFILL,
   GUEST,
+  NETWORK_MODEL,
   IDLE_TIMEOUT,
 ] as readonly Setting<unknown>[];
 

@@ -15,8 +15,8 @@ export interface NetworkOwner {
   readonly processId: number;
   /** A path of the namespace that outlives the process, where there is one. */
   readonly namespacePath?: string | undefined;
-  /** Default: tcfilter. */
-  readonly model?: NetworkModel | undefined;
+  /** Asked when there is something to wire. */
+  chooseModel(): NetworkModel | Promise<NetworkModel>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,7 +41,7 @@ export async function takeOverNetwork(owner: NetworkOwner): Promise<WiredNetwork
   const namespace = { namespacePath: processPath, signal: owner.signal };
   const found = await scanNamespace(namespace);
   if (found.interfaces.length === 0) return undefined;
-  const network = await wireNamespace(namespace, found, owner.model ?? 'tcfilter');
+  const network = await wireNamespace(namespace, found, await owner.chooseModel());
   return { network, namespacePath: owner.namespacePath ?? processPath, namespaceInode };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import type { NetworkModel } from '../../src/machine/network-config.ts';
 import { takeOverNetwork, unwireNetwork } from '../../src/network/take-over-network.ts';
 import { NetworkNamespace, reasonToSkipNamespaces } from '../support/network-namespace.ts';
 
@@ -27,7 +28,8 @@ function makePair(name: string, ...commands: string[]): void {
   peer.ip(`link set p${name} up`);
 }
 
-const takeOver = () => takeOverNetwork({ processId: namespace.processId });
+const takeOver = (model: NetworkModel = 'tcfilter') =>
+  takeOverNetwork({ processId: namespace.processId, chooseModel: () => model });
 
 test('a namespace without interfaces gives no network', { skip }, async () => {
   assert.equal(await takeOver(), undefined);
@@ -113,7 +115,7 @@ test('interface and tap are wired both ways, and unwired without a trace', { ski
 
 test('a macvtap takes the place of tap and redirection when it is chosen', { skip }, async () => {
   makePair('eth0', 'link set eth0 mtu 1400');
-  const wired = await takeOverNetwork({ processId: namespace.processId, model: 'macvtap' });
+  const wired = await takeOver('macvtap');
   assert.ok(wired);
   const [found] = wired.network.interfaces;
   const shown = namespace.run('ip', '-details', 'link', 'show', 'wardian0');
@@ -186,7 +188,7 @@ test('interfaces that are down are not the container’s', { skip }, async () =>
 
 test('an interface without Ethernet is refused by its name', { skip }, async () => {
   namespace.ip('tuntap add dev tun7 mode tun', 'addr add 10.9.0.2/24 dev tun7', 'link set tun7 up');
-  await assert.rejects(takeOver, {
+  await assert.rejects(() => takeOver(), {
     code: 'NETWORK_UNSUPPORTED',
     message: /network interface tun7 \(tun\) carries no Ethernet frames/,
   });
@@ -196,7 +198,7 @@ test('a route with several gateways is refused', { skip }, async () => {
   makePair('eth0');
   namespace.ip('addr add 10.9.0.2/24 dev eth0');
   namespace.ip('route add 10.5.0.0/24 nexthop via 10.9.0.7 nexthop via 10.9.0.8');
-  await assert.rejects(takeOver, {
+  await assert.rejects(() => takeOver(), {
     code: 'NETWORK_UNSUPPORTED',
     message: /10\.5\.0\.0\/24 has several/,
   });
@@ -215,7 +217,7 @@ test('a command that fails names interface and command, and nothing is left', {
 }, async () => {
   makePair('eth0');
   namespace.run('tc', 'qdisc', 'add', 'dev', 'eth0', 'ingress');
-  await assert.rejects(takeOver, {
+  await assert.rejects(() => takeOver(), {
     code: 'NETWORK_FAILED',
     message: /tc qdisc add dev eth0 ingress failed in the network namespace/,
   });
@@ -224,7 +226,7 @@ test('a command that fails names interface and command, and nothing is left', {
 });
 
 test('the host’s own network is refused', { skip }, async () => {
-  await assert.rejects(takeOverNetwork({ processId: process.pid }), {
+  await assert.rejects(takeOverNetwork({ processId: process.pid, chooseModel: () => 'tcfilter' }), {
     code: 'NETWORK_UNSUPPORTED',
     message: /host's own network/,
   });

@@ -22,6 +22,7 @@ import {
   writeState,
 } from '../state/state-folder.ts';
 import { describeState } from '../state/status.ts';
+import { chooseNetworkModel } from './choose-network-model.ts';
 import { buildStubArgv } from './stub-arguments.ts';
 
 export interface CreateRequest {
@@ -129,15 +130,15 @@ export class Making {
 
   /** What hooks and engines have put into the network namespace by now becomes the machine's. */
   async wireNetwork(cleanup: Cleanup): Promise<void> {
-    const namespace = this.#request.bundle.spec.linux?.namespaces?.find(
-      ({ type }) => type === 'network',
-    );
+    const { bundle, context } = this.#request;
+    const { annotations = {}, linux } = bundle.spec;
     // A joined sandbox has its network already.
-    if (namespace === undefined || this.#sandbox !== undefined) return;
+    if (this.#sandbox !== undefined) return;
     const { takeOverNetwork, unwireNetwork } = await import('../../network/take-over-network.ts');
     const network = await takeOverNetwork({
       processId: this.#stubPid(),
-      namespacePath: namespace.path,
+      namespacePath: linux?.namespaces?.find(({ type }) => type === 'network')?.path,
+      chooseModel: () => chooseNetworkModel(annotations, context.environment),
     });
     if (network === undefined) return;
     cleanup.defer('network', () => unwireNetwork(network));
