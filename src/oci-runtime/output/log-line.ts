@@ -1,4 +1,3 @@
-import { ERROR_CODES } from '../../util/error-codes.ts';
 import { toWardianError, type WardianError } from '../../util/errors.ts';
 
 /** How deep causes are told. */
@@ -33,7 +32,9 @@ export function describeFailure(thrown: unknown): string {
     cause = cause.cause;
   }
   const cleanup = error.cleanupErrors.map((failure) => `; clean-up failed: ${failure}`).join('');
-  const text = `${parts.join(': ')} (${error.hint ?? ERROR_CODES[error.code].remedy})${cleanup}`;
+  // The remedies of the table speak of the command for people, whose containers are not those of an engine.
+  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+  const text = `${parts.join(': ')}${hint}${cleanup}`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_MESSAGE_LENGTH);
 }
