@@ -16,4 +16,6 @@ export const VERBS: Readonly<Partial<Record<VerbName, () => Promise<Verb>>>> = {
   list: async () => (await import('./verbs/list.ts')).list,
   pause: async () => (await import('./verbs/pause.ts')).pause,
   resume: async () => (await import('./verbs/pause.ts')).resume,
+  update: async () => (await import('./verbs/update.ts')).update,
+  events: async () => (await import('./verbs/events.ts')).events,
 };

@@ -236,8 +236,12 @@ export interface ContainerDetails extends ContainerSummary {
 export interface ContainerStats {
   cpuUsageMicroseconds: number;
   memoryBytes: number;
+  /** The most that it ever was; 0 where the kernel does not say. */
+  memoryPeakBytes: number;
+  /** 0: none. */
   memoryLimitBytes: number;
   pids: number;
+  outOfMemoryKills: number;
 }
 
 export interface SandboxerInfo {
