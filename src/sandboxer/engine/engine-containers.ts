@@ -1,4 +1,5 @@
 import { removeTree } from '../../host/remove-tree.ts';
+import { parseResources } from '../../oci/runtime-spec/parse.ts';
 import { translateResources } from '../../oci/translate/cgroup-files.ts';
 import type { Container } from '../../sandbox/container.ts';
 import {
@@ -23,8 +24,8 @@ import {
   planEngineContainer,
   withoutHostNumbers,
 } from './plan-engine-container.ts';
-import { parseResources, planEngineExec } from './plan-engine-exec.ts';
-import { StubWatch } from './stub-watch.ts';
+import { planEngineExec } from './plan-engine-exec.ts';
+import { isStubAlive, StubWatch } from './stub-watch.ts';
 
 /** The cgroup file by which the guest's kernel stops a container and lets it go on. */
 const FREEZER = 'cgroup.freeze';
@@ -80,7 +81,8 @@ export class EngineContainers {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     const { container, state } = entry;
-    container?.io.markTaken(); // who deletes it wants no more of it
+    // A stub that lives gets the last output and the exit code first.
+    if (state.engine !== undefined && !isStubAlive(state.engine.stub)) container?.io.markTaken();
     await container?.kill();
     await container?.finished; // until then it uses its folder
     if (container?.ownsSandbox === false && !container.sandbox.isEnding) {
