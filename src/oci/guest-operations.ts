@@ -112,6 +112,12 @@ export interface GuestProcess {
   scheduler?: GuestScheduler;
   /** As ioprio_set(2) takes it. */
   ioPriority?: number;
+  /** For sched_setaffinity(2); empty: all of its cgroup's. */
+  cpus: number[];
+  /** As personality(2) takes it. */
+  personality?: number;
+  /** Adds HOME, from the container's own /etc/passwd. */
+  findHome: boolean;
 }
 
 /** struct sched_attr of sched_setattr(2). */

@@ -74,11 +74,27 @@ static int adjust(int root, const message(Mount) *mount, struct failure *why) {
     return error ? fail_errno(why, error, "cannot change the mount %.80s", mount->destination) : 0;
 }
 
+// What a mount may be changed to: all that the flags can say.
+static const uint64_t CHANGEABLE = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NODIRATIME | MS_NOSYMFOLLOW;
+
+static int remount(int root, const message(Mount) *mount, struct failure *why) {
+    AUTO_CLOSE int top = path_open(root, mount->destination, O_PATH, 0);
+    int error = top < 0 ? top : 0;
+    if (!error && (mount->flags & MS_BIND)) {
+        struct tree_change change = {.set = tree_attributes(mount->flags), .clear = tree_attributes(CHANGEABLE & ~mount->flags)};
+        error = tree_change(top, &change);
+    } else if (!error) {
+        error = fchdir(top) < 0 ? -errno : mount_here(NULL, NULL, mount->flags & ~PROPAGATION_FLAGS, mount->data);
+    }
+    return error ? fail_errno(why, error, "cannot remount %.80s", mount->destination) : 0;
+}
+
 int mounts_apply(int root, const message(Mount) *mount, struct failure *why) {
     const char *type = text_or_empty(mount->type);
     if (text_or_empty(mount->destination)[0] != '/') {
         return fail(why, STATUS_INVALID_ARGUMENT, "a mount's destination must be absolute");
     }
+    if (mount->flags & MS_REMOUNT) return remount(root, mount, why) ? -EINVAL : adjust(root, mount, why);
     bool is_bind = !type[0] || strcmp(type, "bind") == 0 || (mount->flags & MS_BIND);
     int error = is_bind ? bind(root, mount, why) : mount_file_system(root, mount, why);
     return error ? error : adjust(root, mount, why);

@@ -32,6 +32,8 @@ export function buildExecProcess(
   return translateProcess(process, {
     stdin: request.interactive,
     seccomp: container.linux?.seccomp,
+    personality: container.linux?.personality,
+    isExec: true,
   });
 }
 

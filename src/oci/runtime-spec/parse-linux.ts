@@ -61,6 +61,7 @@ const readSeccomp = object<Seccomp>({
     list(matching(/^SCMP_ARCH_[A-Z0-9_]+$/, 'an architecture such as SCMP_ARCH_X86_64', 64), 64),
   ),
   flags: optional(list(oneOf(SECCOMP_FLAGS), SECCOMP_FLAGS.length)),
+  listenerPath: optional(line(MAXIMUM_PATH)),
   syscalls: optional(
     list(
       object<SeccompSyscall>({
@@ -91,7 +92,7 @@ const blockDevices = list(
   MAXIMUM_LIST,
 );
 
-const readResources = object<Resources>({
+export const readResources = object<Resources>({
   memory: optional(
     object<MemoryResources>({
       limit: optional(signed64),
@@ -209,5 +210,12 @@ export const readLinux = object<Linux>({
   readonlyPaths: optional(paths),
   mountLabel: optional(line(MAXIMUM_PATH)),
   intelRdt: optional(object<{ closID?: string }>({ closID: optional(word) })),
-  personality: optional(object<{ domain: string }>({ domain: required(word) })),
+  netDevices: optional(table(word, (value) => value, MAXIMUM_LIST)),
+  memoryPolicy: optional(object<{ mode?: string }>({ mode: optional(word) })),
+  personality: optional(
+    object<NonNullable<Linux['personality']>>({
+      domain: required(word),
+      flags: optional(list(word, 64)),
+    }),
+  ),
 });

@@ -1,6 +1,6 @@
 import { toWardianError, WardianError } from '../../util/errors.ts';
 import { formatJson, parseJson } from './json.ts';
-import { absolutePath, readIdMapping, readLinux } from './parse-linux.ts';
+import { absolutePath, readIdMapping, readLinux, readResources } from './parse-linux.ts';
 import {
   boolean,
   integer,
@@ -22,7 +22,9 @@ import type {
   Process,
   ProcessCapabilities,
   ProcessRlimit,
+  Resources,
   Root,
+  Scheduler,
   Spec,
   User,
 } from './types.ts';
@@ -38,6 +40,8 @@ const MAXIMUM_MOUNTS = 4096;
 const MAXIMUM_GROUPS = 65536;
 const MAXIMUM_SMALL_LIST = 1024;
 const MAXIMUM_WORD = 256;
+/** A day: longer than any engine waits. */
+const MAXIMUM_TIMEOUT_S = 24 * 3600;
 
 /** What sethostname(2) is given in good faith; at most 64 characters. */
 export const HOST_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -89,8 +93,23 @@ const readProcess = object<Process>({
   apparmorProfile: optional(line(MAXIMUM_PATH)),
   selinuxLabel: optional(line(MAXIMUM_PATH)),
   oomScoreAdj: optional(integer(-1000, 1000)),
-  scheduler: optional(object<{ policy: string }>({ policy: required(word) })),
-  ioPriority: optional(object<{ class: string }>({ class: required(word) })),
+  scheduler: optional(
+    object<Scheduler>({
+      policy: required(word),
+      nice: optional(integer(-20, 19)),
+      priority: optional(integer(-0x8000_0000, 0x7fff_ffff)),
+      flags: optional(list(word, MAXIMUM_SMALL_LIST)),
+      runtime: optional(unsigned64),
+      deadline: optional(unsigned64),
+      period: optional(unsigned64),
+    }),
+  ),
+  ioPriority: optional(
+    object<NonNullable<Process['ioPriority']>>({
+      class: required(word),
+      priority: optional(integer(0, 7)),
+    }),
+  ),
   execCPUAffinity: optional(
     object<{ initial?: string; final?: string }>({
       initial: optional(word),
@@ -113,7 +132,7 @@ const readHooks = list(
     path: required(absolutePath),
     args: optional(list(argument, MAXIMUM_SMALL_LIST)),
     env: optional(list(argument, MAXIMUM_SMALL_LIST)),
-    timeout: optional(integer(1, 24 * 3600)),
+    timeout: optional(integer(1, MAXIMUM_TIMEOUT_S)),
   }),
   MAXIMUM_SMALL_LIST,
 );
@@ -146,13 +165,7 @@ const readSpec = object<Spec>({
  * properties are dropped. Fails with SPEC_INVALID, which names the place (`process.rlimits[3].type`).
  */
 export function parseSpec(json: string): Spec {
-  if (json.length > MAXIMUM_SPEC_LENGTH) {
-    throw new WardianError(
-      'SPEC_INVALID',
-      `config.json is larger than ${MAXIMUM_SPEC_LENGTH} bytes`,
-    );
-  }
-  return checkSpec(parseSpecText(json));
+  return checkSpec(parsePart(json, 'config.json'));
 }
 
 /** What `parseSpec` does to a value that is no text any more. */
@@ -160,16 +173,29 @@ export function checkSpec(value: unknown): Spec {
   return readSpec(value, '');
 }
 
+/** Reads the process of an exec, which is a `process` of config.json, in the same manner. */
+export function parseProcess(json: string): Process {
+  return readProcess(parsePart(json, 'process'), 'process');
+}
+
+/** Reads the `linux.resources` of an update. */
+export function parseResources(json: string): Resources {
+  return readResources(parsePart(json, 'linux.resources'), 'linux.resources');
+}
+
 /** Writes a spec as JSON; `parseSpec` reads it back to the same value. */
 export function formatSpec(spec: Spec): string {
   return formatJson(spec);
 }
 
-function parseSpecText(json: string): unknown {
+function parsePart(json: string, what: string): unknown {
+  if (json.length > MAXIMUM_SPEC_LENGTH) {
+    throw new WardianError('SPEC_INVALID', `${what} is larger than ${MAXIMUM_SPEC_LENGTH} bytes`);
+  }
   try {
     return parseJson(json);
   } catch (thrown) {
     const error = toWardianError(thrown);
-    throw new WardianError('SPEC_INVALID', `config.json is not JSON: ${error.message}`);
+    throw new WardianError('SPEC_INVALID', `${what} is not JSON: ${error.message}`);
   }
 }

@@ -33,9 +33,20 @@ export interface Process {
   apparmorProfile?: string;
   selinuxLabel?: string;
   oomScoreAdj?: number;
-  scheduler?: { policy: string };
-  ioPriority?: { class: string };
+  scheduler?: Scheduler;
+  ioPriority?: { class: string; priority?: number };
   execCPUAffinity?: { initial?: string; final?: string };
+}
+
+/** sched_setattr(2); times in nanoseconds. */
+export interface Scheduler {
+  policy: string;
+  nice?: number;
+  priority?: number;
+  flags?: string[];
+  runtime?: bigint;
+  deadline?: bigint;
+  period?: bigint;
 }
 
 export interface User {
@@ -134,7 +145,10 @@ export interface Linux {
   readonlyPaths?: string[];
   mountLabel?: string;
   intelRdt?: { closID?: string };
-  personality?: { domain: string };
+  /** Read only to be refused. */
+  netDevices?: Record<string, unknown>;
+  memoryPolicy?: { mode?: string };
+  personality?: { domain: string; flags?: string[] };
 }
 
 export interface Resources {
@@ -222,6 +236,7 @@ export interface Seccomp {
   defaultErrnoRet?: number;
   architectures?: string[];
   flags?: SeccompFlag[];
+  listenerPath?: string;
   syscalls?: SeccompSyscall[];
 }
 

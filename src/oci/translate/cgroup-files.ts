@@ -15,18 +15,16 @@ type Files = Map<string, string>;
 
 /**
  * Turns linux.resources into files of the container's cgroup (version 2, Documentation/admin-guide/cgroup-v2.rst).
- * The rules for devices are passed over: a sandbox has no device but its own.
+ * Passed over is what a guest has not: devices of the host, swap, huge pages. What of that can be limited on the host is
+ * limited there, in the cgroup of the virtual machine.
  */
 export function translateResources(resources: Resources): GuestKeyValue[] {
   const files: Files = new Map();
   addMemory(files, resources.memory ?? {});
   addCpu(files, resources.cpu ?? {});
-  addBlockIo(files, resources.blockIO ?? {});
+  checkBlockIo(resources.blockIO ?? {});
   if (resources.pids !== undefined) files.set('pids.max', limit(positive(resources.pids.limit)));
-  for (const { pageSize, limit: bytes } of resources.hugepageLimits ?? []) {
-    files.set(`hugetlb.${pageSize}.max`, String(bytes));
-  }
-  addRdma(files, resources.rdma ?? {});
+  checkRdma(resources);
   checkNetwork(resources);
   addUnified(files, resources.unified ?? {});
   return [...files].map(([key, value]) => ({ key, value }));
@@ -37,23 +35,18 @@ function addMemory(files: Files, memory: MemoryResources): void {
   if (memory.disableOOMKiller === true) {
     throw unsupported(`${path}.disableOOMKiller`, 'cgroup version 2 has no such switch');
   }
-  if (memory.swappiness !== undefined) {
-    throw unsupported(`${path}.swappiness`, 'cgroup version 2 has no such setting');
-  }
   const maximum = positive(memory.limit);
   if (maximum !== undefined) files.set('memory.max', limit(maximum));
   const low = positive(memory.reservation);
   if (low !== undefined) files.set('memory.low', limit(low));
-  const total = positive(memory.swap);
-  if (total !== undefined) files.set('memory.swap.max', swapOnly(total, maximum, `${path}.swap`));
+  checkSwap(positive(memory.swap), maximum, `${path}.swap`);
 }
 
-/** The specification counts memory and swap together, version 2 swap alone. */
-function swapOnly(total: bigint, memory: bigint | undefined, path: string): string {
-  if (total < 0n) return NO_LIMIT;
+/** Memory and swap together, which is never less than memory alone. */
+function checkSwap(total: bigint | undefined, memory: bigint | undefined, path: string): void {
+  if (total === undefined || total < 0n) return;
   if (memory === undefined || memory < 0n) throw invalid(path, 'needs a limit on memory beside it');
   if (total < memory) throw invalid(path, `is ${total}, below the memory limit ${memory}`);
-  return String(total - memory);
 }
 
 function addCpu(files: Files, cpu: CpuResources): void {
@@ -80,24 +73,14 @@ function cpuWeight(shares: bigint): bigint {
   return 1n + ((bounded - 2n) * 9999n) / 262_142n;
 }
 
-function addBlockIo(files: Files, io: BlockIoResources): void {
-  const { weight = 0, ...perDevice } = io;
-  for (const [name, devices] of Object.entries(perDevice)) {
-    if (devices.length === 0) continue;
-    throw unsupported(`linux.resources.blockIO.${name}`, 'it names devices of the host');
-  }
-  if (weight === 0) return;
-  if (weight < 10) throw invalid('linux.resources.blockIO.weight', `is ${weight}, not 10 to 1000`);
-  // 10…1000 onto 1…10000.
-  files.set('io.weight', String(1 + Math.floor(((weight - 10) * 9999) / 990)));
+function checkBlockIo({ weight = 0 }: BlockIoResources): void {
+  if (weight === 0 || weight >= 10) return;
+  throw invalid('linux.resources.blockIO.weight', `is ${weight}, not 10 to 1000`);
 }
 
-function addRdma(files: Files, rdma: NonNullable<Resources['rdma']>): void {
-  const lines = Object.entries(rdma).map(([device, limits]) => {
-    const handles = limits.hcaHandles ?? NO_LIMIT;
-    return `${device} hca_handle=${handles} hca_object=${limits.hcaObjects ?? NO_LIMIT}`;
-  });
-  if (lines.length > 0) files.set('rdma.max', lines.join('\n'));
+function checkRdma({ rdma = {} }: Resources): void {
+  if (Object.keys(rdma).length === 0) return;
+  throw unsupported('linux.resources.rdma', 'it names devices of the host');
 }
 
 function checkNetwork({ network = {} }: Resources): void {

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { GuestDevice } from '../guest-operations.ts';
 import type { Device } from '../runtime-spec/types.ts';
-import { invalid } from './unsupported.ts';
+import { invalid, unsupported } from './unsupported.ts';
 
 const S_IFIFO = 0o010000;
 const S_IFCHR = 0o020000;
@@ -20,20 +20,35 @@ const DEFAULT_DEVICES: readonly Device[] = [
   { path: '/dev/tty', type: 'c', major: 5, minor: 0 },
 ];
 
+/** Numbers of character devices that every Linux kernel has, or the guest's: /dev/console, /dev/ptmx, /dev/fuse, /dev/net/tun. */
+const GUEST_DEVICES: ReadonlySet<string> = new Set([
+  ...DEFAULT_DEVICES.map(({ major, minor }) => `${major}:${minor}`),
+  ...['5:1', '5:2', '10:229', '10:200'],
+]);
+
 /** The default devices and the specification's own, which win where both name a path. */
 export function translateDevices(devices: readonly Device[]): GuestDevice[] {
   const byPath = new Map(DEFAULT_DEVICES.map((device) => [device.path, toGuest(device)]));
   devices.forEach((device, index) => {
-    const guest = toGuest(checkNumbers(device, `linux.devices[${index}]`));
+    const guest = toGuest(checkDevice(device, `linux.devices[${index}]`));
     byPath.set(guest.path, guest);
   });
   return [...byPath.values()];
 }
 
-function checkNumbers(device: Device, path: string): Device {
-  const hasNumbers = device.major !== undefined && device.minor !== undefined;
-  if (device.type !== 'p' && !hasNumbers) throw invalid(path, 'has no major and minor number');
-  return device;
+function checkDevice(device: Device, path: string): Device {
+  const { type, major, minor } = device;
+  if (type === 'p') return device;
+  if (major === undefined || minor === undefined) {
+    throw invalid(path, 'has no major and minor number');
+  }
+  const isGuests = type !== 'b' && GUEST_DEVICES.has(`${major}:${minor}`);
+  if (isGuests) return device;
+  throw unsupported(
+    path,
+    `${device.path} (${type} ${major}:${minor}) is a device of the host, out of reach of the virtual machine`,
+    'do without --privileged and --device; capabilities can be given by themselves: --cap-add=all',
+  );
 }
 
 function toGuest(device: Device): GuestDevice {

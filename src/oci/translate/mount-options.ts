@@ -70,18 +70,38 @@ const PROPAGATION_WORDS: ReadonlyMap<string, bigint> = new Map([
   ['runbindable', MS.UNBINDABLE | MS.REC],
 ]);
 
-/** The words that the specification gives a recursive form ("rro" for "ro"). */
-const RECURSIVE_WORDS = new Set(
-  [
-    ...['ro', 'rw', 'nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec', 'nodiratime', 'diratime'],
-    ...['noatime', 'atime', 'relatime', 'norelatime', 'strictatime', 'nostrictatime'],
-    ...['symfollow', 'nosymfollow'],
-  ].map((word) => `r${word}`),
-);
+/** linux/mount.h: attributes of mount_setattr(2). Relative access times are the absence of the others. */
+export const MOUNT_ATTR = {
+  RDONLY: 0x1n,
+  NOSUID: 0x2n,
+  NODEV: 0x4n,
+  NOEXEC: 0x8n,
+  NOATIME: 0x10n,
+  STRICTATIME: 0x20n,
+  ALL_ATIME: 0x70n,
+  NODIRATIME: 0x80n,
+  NOSYMFOLLOW: 0x200000n,
+} as const;
+
+/** Words of the specification that change a mount and all mounts below it. */
+const RECURSIVE_WORDS: ReadonlyMap<string, FlagChange> = new Map([
+  ...pair('rro', 'rrw', MOUNT_ATTR.RDONLY),
+  ...pair('rnosuid', 'rsuid', MOUNT_ATTR.NOSUID),
+  ...pair('rnodev', 'rdev', MOUNT_ATTR.NODEV),
+  ...pair('rnoexec', 'rexec', MOUNT_ATTR.NOEXEC),
+  ...pair('rnodiratime', 'rdiratime', MOUNT_ATTR.NODIRATIME),
+  ...pair('rnosymfollow', 'rsymfollow', MOUNT_ATTR.NOSYMFOLLOW),
+  ['rnoatime', { set: MOUNT_ATTR.NOATIME, clear: MOUNT_ATTR.ALL_ATIME }],
+  ['rstrictatime', { set: MOUNT_ATTR.STRICTATIME, clear: MOUNT_ATTR.ALL_ATIME }],
+  ...['rrelatime', 'rnorelatime', 'ratime', 'rnostrictatime'].map((word): [string, FlagChange] => [
+    word,
+    { set: 0n, clear: MOUNT_ATTR.ALL_ATIME },
+  ]),
+]);
 
 /** Every word that is understood, in order; what is left goes to the file system. */
 export function listMountWords(): string[] {
-  const words = [...FLAG_WORDS.keys(), ...PROPAGATION_WORDS.keys(), ...RECURSIVE_WORDS];
+  const words = [...FLAG_WORDS.keys(), ...PROPAGATION_WORDS.keys(), ...RECURSIVE_WORDS.keys()];
   return [...words, 'tmpcopyup', 'notmpcopyup'].sort();
 }
 
@@ -93,8 +113,9 @@ export interface MountOptions {
   copyUp: boolean;
   /** Words that ask for ID-mapped mounts. */
   idMapped: boolean;
-  /** Recursive attribute words, which differ from the plain ones only on a tree of mounts. */
-  recursiveAttributes: string[];
+  /** MOUNT_ATTR_* bits for the mount and all below it. */
+  recursiveSet: bigint;
+  recursiveClear: bigint;
 }
 
 /** Sorts the option words of a mount; a later word wins over an earlier one, as with mount(8). */
@@ -105,7 +126,8 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
     data: '',
     copyUp: false,
     idMapped: false,
-    recursiveAttributes: [],
+    recursiveSet: 0n,
+    recursiveClear: 0n,
   };
   const data: string[] = [];
   for (const word of words) {
@@ -121,9 +143,13 @@ export function propagationFlags(word: string): bigint | undefined {
 }
 
 function applyWord(options: MountOptions, word: string): boolean {
-  const isRecursive = RECURSIVE_WORDS.has(word);
-  if (isRecursive) options.recursiveAttributes.push(word);
-  const change = FLAG_WORDS.get(isRecursive ? word.slice(1) : word);
+  const recursive = RECURSIVE_WORDS.get(word);
+  if (recursive !== undefined) {
+    options.recursiveSet = (options.recursiveSet & ~recursive.clear) | recursive.set;
+    options.recursiveClear = (options.recursiveClear & ~recursive.set) | recursive.clear;
+    return true;
+  }
+  const change = FLAG_WORDS.get(word);
   if (change !== undefined) {
     options.flags = (options.flags & ~change.clear) | change.set;
     return true;

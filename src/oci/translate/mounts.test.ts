@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Mount } from '../runtime-spec/types.ts';
-import { MS, parseMountOptions } from './mount-options.ts';
+import { MOUNT_ATTR, MS, parseMountOptions } from './mount-options.ts';
 import { translateMounts, translateRootfsPropagation } from './mounts.ts';
 
 const nowhere = () => undefined;
@@ -23,7 +23,7 @@ test('option words become flags, propagation and data', () => {
     ['defaults,sync,dirsync,lazytime', MS.SYNCHRONOUS | MS.DIRSYNC | MS.LAZYTIME, 0n, ''],
     ['nosymfollow,iversion,acl', MS.NOSYMFOLLOW | MS.I_VERSION | MS.POSIXACL, 0n, ''],
     ['gid=5,ptmxmode=0666', 0n, 0n, 'gid=5,ptmxmode=0666'],
-    ['rro,rnosuid', MS.RDONLY | MS.NOSUID, 0n, ''],
+    ['rro,rnosuid', 0n, 0n, ''],
     ['', 0n, 0n, ''],
   ];
   for (const [words, flags, propagation, data] of cases) {
@@ -34,6 +34,28 @@ test('option words become flags, propagation and data', () => {
       words,
     );
   }
+});
+
+test('recursive words become attributes of a whole tree, the later one winning', () => {
+  const cases: [string, bigint, bigint][] = [
+    ['rro', 1n, 0n],
+    ['rro,rrw', 0n, 1n],
+    ['rrw,rro,rnosuid', 3n, 0n],
+    ['rnoatime', 0x10n, 0x70n],
+    ['rnoatime,rrelatime', 0n, 0x70n],
+    ['rnodev,rnoexec,rnodiratime,rnosymfollow', 0x20008cn, 0n],
+  ];
+  for (const [words, set, clear] of cases) {
+    const options = parseMountOptions(words.split(','));
+    assert.deepEqual([options.recursiveSet, options.recursiveClear], [set, clear], words);
+  }
+});
+
+test('a remount changes what is there', () => {
+  const options = ['remount', 'bind', 'ro'];
+  const mount = translate({ destination: '/x', source: '/y', options });
+  assert.deepEqual([mount?.type, mount?.source], ['', '']);
+  assert.equal(mount?.flags, MS.REMOUNT | MS.BIND | MS.RDONLY);
 });
 
 test('flags are the numbers of linux/mount.h', () => {
@@ -70,15 +92,15 @@ test('binds are refused unless their source is in the guest', () => {
   assert.equal(mount?.source, '/shares/srv');
   assert.equal(mount?.type, '');
   assert.equal(mount?.flags, MS.BIND | MS.REC | MS.RDONLY);
-  const recursive = { ...bind, options: ['rbind', 'rro'] };
-  assert.throws(() => translate(recursive, (source) => source), { code: 'SPEC_UNSUPPORTED' });
+  const recursive = translate({ ...bind, options: ['rbind', 'rro'] }, (source) => source);
+  assert.equal(recursive?.flags, MS.BIND | MS.REC);
+  assert.equal(recursive?.recursiveSet, MOUNT_ATTR.RDONLY);
 });
 
 test('what a sandbox cannot mean is refused', () => {
   const cases: [Mount, string][] = [
     [{ destination: '/x', type: 'ext4', source: '/dev/sda1' }, 'SPEC_UNSUPPORTED'],
     [{ destination: '/x', type: 'nfs' }, 'SPEC_UNSUPPORTED'],
-    [{ destination: '/x', type: 'tmpfs', options: ['remount'] }, 'SPEC_UNSUPPORTED'],
     [{ destination: '/x', type: 'tmpfs', options: ['idmap'] }, 'SPEC_UNSUPPORTED'],
     [
       {

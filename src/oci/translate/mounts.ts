@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { GuestMount } from '../guest-operations.ts';
 import type { Mount } from '../runtime-spec/types.ts';
-import { type MountOptions, MS, parseMountOptions, propagationFlags } from './mount-options.ts';
+import { MS, parseMountOptions, propagationFlags } from './mount-options.ts';
 import { invalid, unsupported } from './unsupported.ts';
 
 /** Where in the guest the source of a bind mount is to be found, by its place in `mounts`; undefined: nowhere. */
@@ -41,28 +41,33 @@ function translateMount(mount: Mount, path: string, bindSource: FindSource): Gue
   if (options.idMapped || (mount.uidMappings ?? mount.gidMappings ?? []).length > 0) {
     throw unsupported(path, `${destination} asks for mapped user ids, which need a user namespace`);
   }
-  if ((options.flags & MS.REMOUNT) !== 0n) {
-    throw unsupported(path, `${destination} changes a mount instead of making one (remount)`);
-  }
   if (options.data.length > MAXIMUM_DATA_LENGTH) {
     throw invalid(path, `has more than ${MAXIMUM_DATA_LENGTH} characters of options`);
   }
-  const isBind = mount.type === 'bind' || (options.flags & MS.BIND) !== 0n;
-  const kind = isBind
-    ? {
-        type: '',
-        source: findBindSource(mount, path, bindSource),
-        flags: bindFlags(path, options),
-      }
-    : virtualMount(mount, path, options.flags);
+  const kind = translateKind(mount, path, options.flags, bindSource);
   if (options.copyUp && kind.type !== 'tmpfs') {
     throw invalid(path, `asks for tmpcopyup, but ${destination} is not a tmpfs`);
   }
-  const { data, propagation, copyUp } = options;
-  return { destination, data, propagation, copyUp, recursiveSet: 0n, recursiveClear: 0n, ...kind };
+  const { data, propagation, copyUp, recursiveSet, recursiveClear } = options;
+  return { destination, data, propagation, copyUp, recursiveSet, recursiveClear, ...kind };
 }
 
 type MountKind = Pick<GuestMount, 'type' | 'source' | 'flags'>;
+
+function translateKind(
+  mount: Mount,
+  path: string,
+  flags: bigint,
+  bindSource: FindSource,
+): MountKind {
+  const isBind = mount.type === 'bind' || (flags & MS.BIND) !== 0n;
+  // What is changed is there already, from a mount before it.
+  if ((flags & MS.REMOUNT) !== 0n) {
+    return { type: '', source: '', flags: isBind ? flags | MS.BIND : flags };
+  }
+  if (!isBind) return virtualMount(mount, path, flags);
+  return { type: '', source: findBindSource(mount, path, bindSource), flags: flags | MS.BIND };
+}
 
 function findBindSource(mount: Mount, path: string, bindSource: FindSource): string {
   if (mount.source === undefined || mount.source === '')
@@ -76,13 +81,6 @@ function findBindSource(mount: Mount, path: string, bindSource: FindSource): str
     );
   }
   return source;
-}
-
-function bindFlags(path: string, { flags, recursiveAttributes }: MountOptions): bigint {
-  if ((flags & MS.REC) !== 0n && recursiveAttributes.length > 0) {
-    throw unsupported(path, `"${recursiveAttributes[0]}" on a tree of mounts (rbind)`);
-  }
-  return flags | MS.BIND;
 }
 
 function virtualMount(mount: Mount, path: string, flags: bigint): MountKind {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { GuestContainer, GuestProcess } from '../guest-operations.ts';
 import type { Linux, Process, Spec } from '../runtime-spec/types.ts';
+import { translateProcess as translateExec } from './translate-process.ts';
 import { type TranslationPolicy, translateSpec } from './translate-spec.ts';
 
 const CLONE_NEWNS = 0x20000n;
@@ -16,8 +17,9 @@ const policy: TranslationPolicy = {
 };
 
 function translate(part: Partial<Spec>, changes: Partial<TranslationPolicy> = {}): GuestContainer {
-  const spec: Spec = { ociVersion: '1.2.0', process: { cwd: '/', args: ['true'] }, ...part };
-  return translateSpec(spec, { ...policy, ...changes });
+  const linux = { namespaces: [{ type: 'pid' as const }], ...part.linux };
+  const process = { cwd: '/', args: ['true'] };
+  return translateSpec({ ociVersion: '1.2.0', process, ...part, linux }, { ...policy, ...changes });
 }
 
 function translateProcess(part: Partial<Process>): GuestProcess {
@@ -52,8 +54,10 @@ test('the smallest specification becomes a whole request', () => {
       noNewPrivileges: false,
       seccompFilter: new Uint8Array(),
       seccompFlags: 0,
+      cpus: [],
+      findHome: true,
     },
-    namespaces: CLONE_NEWNS | CLONE_NEWCGROUP,
+    namespaces: CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWPID,
     hostname: '',
     mounts: [],
     files: [],
@@ -76,7 +80,7 @@ test('a process keeps its identity, terminal and limits', () => {
       bounding: ['CAP_CHOWN', 'CAP_CHECKPOINT_RESTORE'],
       permitted: ['CAP_CHOWN'],
       effective: ['CAP_CHOWN'],
-      inheritable: ['CAP_KILL', 'CAP_CHOWN'],
+      inheritable: ['CAP_KILL', 'CAP_CHOWN', 'CAP_FLY'],
       ambient: ['CAP_KILL', 'CAP_CHOWN'],
     },
     rlimits: [
@@ -90,6 +94,7 @@ test('a process keeps its identity, terminal and limits', () => {
   assert.deepEqual([process.uid, process.gid, process.umask], [1000, 100, 0o27]);
   assert.equal(process.capabilities.bounding, (1n << 40n) | 1n);
   assert.equal(process.capabilities.effective, 1n);
+  assert.equal(process.capabilities.inheritable, 1n, 'without what is not in the bounding set');
   assert.equal(process.capabilities.ambient, 1n, 'without what is not permitted');
   assert.deepEqual(process.rlimits, [
     { resource: 7, soft: 1024n, hard: 2n ** 64n - 1n },
@@ -102,14 +107,12 @@ test('contradictions in a process are named', () => {
   const cases: [Partial<Process>, RegExp][] = [
     [{ args: [] }, /^process\.args is empty/],
     [{ args: [''] }, /^process\.args\[0\] is an empty word/],
+    [{ scheduler: { policy: 'SCHED_ISO' } }, /^process\.scheduler\.policy is "SCHED_ISO"/],
     [
-      { capabilities: { bounding: ['CAP_FLY'] } },
-      /^process\.capabilities\.bounding\[0\] is "CAP_FLY"/,
+      { scheduler: { policy: 'SCHED_RR', flags: ['SCHED_FLAG_X'] } },
+      /^process\.scheduler\.flags\[0\] is "SCHED_FLAG_X"/,
     ],
-    [
-      { capabilities: { effective: ['CAP_KILL'] } },
-      /^process\.capabilities\.effective has capabilities that "permitted" has not$/,
-    ],
+    [{ ioPriority: { class: 'IOPRIO_CLASS_NONE' } }, /^process\.ioPriority\.class is /],
     [
       { rlimits: [{ type: 'RLIMIT_X', soft: 0n, hard: 0n }] },
       /^process\.rlimits\[0\]\.type is "RLIMIT_X"/,
@@ -149,21 +152,79 @@ test('what the sandbox cannot mean is refused with its place', () => {
   const cases: [Partial<Spec>, RegExp][] = [
     [{ linux: { namespaces: [{ type: 'user' }] } }, /^linux\.namespaces\[0\]: a user namespace/],
     [{ linux: { namespaces: [{ type: 'pid', path: '/p' }] } }, /^linux\.namespaces\[0\]: a pid/],
-    [{ hooks: { createContainer: [hook] } }, /^hooks\.createContainer: /],
+    [{ linux: { namespaces: [{ type: 'mount' }] } }, /^linux\.namespaces: has no pid namespace/],
     [{ linux: { timeOffsets: { monotonic: {} } } }, /^linux\.timeOffsets: /],
-    [{ linux: { intelRdt: {} } }, /^linux\.intelRdt: /],
-    [{ linux: { personality: { domain: 'LINUX32' } } }, /^linux\.personality: "LINUX32"/],
-    [{ linux: { uidMappings: [{ containerID: 0, hostID: 0, size: 1 }] } }, /^linux\.uidMappings: /],
+    [{ linux: { netDevices: { eth0: {} } } }, /^linux\.netDevices: /],
+    [{ linux: { memoryPolicy: { mode: 'MPOL_BIND' } } }, /^linux\.memoryPolicy: /],
     [
-      { process: { cwd: '/', args: ['x'], scheduler: { policy: 'SCHED_FIFO' } } },
-      /^process\.scheduler: /,
+      { linux: { devices: [{ type: 'b', path: '/dev/sda', major: 8, minor: 0 }] } },
+      /^linux\.devices\[0\]: \/dev\/sda \(b 8:0\) is a device of the host/,
     ],
+    [{ linux: { intelRdt: {} } }, /^linux\.intelRdt: /],
+    [{ linux: { uidMappings: [{ containerID: 0, hostID: 0, size: 1 }] } }, /^linux\.uidMappings: /],
   ];
   for (const [part, message] of cases) {
     assert.throws(() => translate(part), { code: 'SPEC_UNSUPPORTED', message });
   }
-  assert.doesNotThrow(() => translate({ hooks: { prestart: [hook] } }));
-  assert.throws(() => translateSpec({ ociVersion: '1.2.0' }, policy), { code: 'SPEC_INVALID' });
+  assert.doesNotThrow(() => translate({ hooks: { prestart: [hook], createContainer: [hook] } }));
+  const processless = { ociVersion: '1.2.0', linux: { namespaces: [{ type: 'pid' as const }] } };
+  assert.throws(() => translateSpec(processless, policy), { code: 'SPEC_INVALID' });
+});
+
+test('hooks of the guest get the state on stdin', () => {
+  const hook = { path: '/bin/x', args: ['x', '1'], timeout: 3 };
+  const { startHooks } = translate(
+    { hooks: { startContainer: [hook, { path: '/bin/y' }] } },
+    { hookState: '{"id":"c1"}' },
+  );
+  const input = Buffer.from('{"id":"c1"}');
+  assert.deepEqual(startHooks, [
+    { path: '/bin/x', args: ['x', '1'], env: [], timeoutMilliseconds: 3000, input },
+    { path: '/bin/y', args: [], env: [], timeoutMilliseconds: 0, input },
+  ]);
+});
+
+test('a process is served as it asks', () => {
+  const process = translateProcess({
+    env: ['HOME=/x'],
+    scheduler: {
+      policy: 'SCHED_DEADLINE',
+      flags: ['SCHED_FLAG_RECLAIM', 'SCHED_FLAG_DL_OVERRUN'],
+      runtime: 1n,
+      deadline: 2n,
+      period: 3n,
+    },
+    ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 7 },
+    execCPUAffinity: { initial: '0', final: '1' },
+  });
+  assert.deepEqual(process.scheduler, {
+    ...{ policy: 6, flags: 6n, nice: 0, priority: 0 },
+    ...{ runtimeNanoseconds: 1n, deadlineNanoseconds: 2n, periodNanoseconds: 3n },
+  });
+  assert.equal(process.ioPriority, (2 << 13) | 7);
+  assert.deepEqual([process.cpus, process.findHome], [[], false]);
+  const { personality } = translate({ linux: { personality: { domain: 'LINUX32' } } }).process;
+  assert.equal(personality, 8);
+});
+
+test('an exec keeps to its processors', () => {
+  const affinity = (final: string) =>
+    translateExec(
+      { cwd: '/', args: ['x'], execCPUAffinity: { initial: '7', final } },
+      { stdin: false, seccomp: undefined, isExec: true },
+    ).cpus;
+  assert.deepEqual(affinity('0-2, 5'), [0, 1, 2, 5]);
+  assert.deepEqual(affinity(''), []);
+  for (const wrong of ['2-1', 'x', '0-', '0-99999', '1-2-3']) {
+    assert.throws(() => affinity(wrong), { code: 'SPEC_INVALID' }, wrong);
+  }
+});
+
+test('a pid namespace may be another container’s', () => {
+  const joins = [{ namespace: CLONE_NEWPID, containerId: 'c0' }];
+  const guest = translate({ linux: { namespaces: [{ type: 'mount' }] } }, { joins });
+  assert.deepEqual(guest.joins, joins);
+  assert.equal(guest.namespaces, CLONE_NEWNS | CLONE_NEWCGROUP);
 });
 
 test('devices of the specification join the default ones or replace them', () => {
@@ -204,7 +265,7 @@ test('the same seccomp profile is compiled once', () => {
   const spec: Spec = {
     ociVersion: '1.2.0',
     process: { cwd: '/', args: ['true'] },
-    linux: { seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } },
+    linux: { namespaces: [{ type: 'pid' }], seccomp: { defaultAction: 'SCMP_ACT_ALLOW' } },
   };
   const [first, second] = [translateSpec(spec, policy), translateSpec(spec, policy)];
   assert.ok(first.process.seccompFilter.length > 0);

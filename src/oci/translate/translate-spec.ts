@@ -1,11 +1,12 @@
 import type {
   GuestContainer,
   GuestFile,
+  GuestHook,
   GuestJoin,
   GuestKeyValue,
   GuestLayer,
 } from '../guest-operations.ts';
-import type { Linux, Process, Spec } from '../runtime-spec/types.ts';
+import type { Hook, Linux, Process, Spec } from '../runtime-spec/types.ts';
 import { translateResources } from './cgroup-files.ts';
 import { translateDevices } from './devices.ts';
 import { type BindSource, translateMounts, translateRootfsPropagation } from './mounts.ts';
@@ -41,9 +42,11 @@ export interface TranslationPolicy {
  */
 export function translateSpec(spec: Spec, policy: TranslationPolicy): GuestContainer {
   const linux = spec.linux ?? {};
-  checkSupported(spec, linux);
-  const namespaces = policy.newNamespaces ?? DEFAULT_NEW_NAMESPACES;
-  const surroundings = { stdin: policy.stdin, seccomp: linux.seccomp };
+  checkSupported(linux);
+  const allowed = policy.newNamespaces ?? DEFAULT_NEW_NAMESPACES;
+  const { seccomp, personality } = linux;
+  const surroundings = { stdin: policy.stdin, seccomp, personality };
+  const joins = policy.joins ?? [];
   return {
     id: policy.id,
     rootfs: {
@@ -53,7 +56,7 @@ export function translateSpec(spec: Spec, policy: TranslationPolicy): GuestConta
       folder: policy.folder ?? '',
     },
     process: translateProcess(requireProcess(spec), surroundings),
-    namespaces: translateNamespaces(linux, namespaces),
+    namespaces: translateNamespaces(linux, { allowed, joins }),
     hostname: spec.hostname ?? '',
     mounts: translateMounts(spec.mounts ?? [], policy.bindSource ?? (() => undefined)),
     files: policy.files ?? [],
@@ -63,8 +66,8 @@ export function translateSpec(spec: Spec, policy: TranslationPolicy): GuestConta
     sysctls: translateSysctls(linux.sysctl ?? {}, spec.domainname),
     cgroupFiles: translateResources(linux.resources ?? {}),
     rootfsPropagation: translateRootfsPropagation(linux.rootfsPropagation),
-    joins: policy.joins ?? [],
-    startHooks: [],
+    joins,
+    startHooks: translateHooks(spec.hooks?.startContainer ?? [], policy.hookState ?? ''),
   };
 }
 
@@ -73,12 +76,7 @@ function requireProcess({ process }: Spec): Process {
   return process;
 }
 
-function checkSupported(spec: Spec, linux: Linux): void {
-  // Hooks of the other four stages run on the host: they are the caller's.
-  for (const stage of ['createContainer', 'startContainer'] as const) {
-    if ((spec.hooks?.[stage] ?? []).length === 0) continue;
-    throw unsupported(`hooks.${stage}`, 'programs of the host cannot run inside the sandbox');
-  }
+function checkSupported(linux: Linux): void {
   if ((linux.uidMappings ?? linux.gidMappings ?? []).length > 0) {
     throw unsupported('linux.uidMappings', 'user ids are not mapped: the machine is the boundary');
   }
@@ -88,12 +86,21 @@ function checkSupported(spec: Spec, linux: Linux): void {
   if (linux.intelRdt !== undefined) {
     throw unsupported('linux.intelRdt', 'the caches are those of the host');
   }
-  if (linux.personality !== undefined && linux.personality.domain !== 'LINUX') {
-    throw unsupported(
-      'linux.personality',
-      `"${linux.personality.domain}" is not the guest's kernel`,
-    );
+  if (Object.keys(linux.netDevices ?? {}).length > 0) {
+    throw unsupported('linux.netDevices', 'interfaces of the host are wired, not moved');
   }
+  if (linux.memoryPolicy !== undefined) {
+    throw unsupported('linux.memoryPolicy', 'the memory nodes are those of the host');
+  }
+}
+
+/** Only the hooks of this stage run in the guest; those of the others are the caller's. */
+function translateHooks(hooks: readonly Hook[], state: string): GuestHook[] {
+  const input = Buffer.from(state);
+  return hooks.map(({ path, args = [], env = [], timeout = 0 }) => ({
+    ...{ path, args, env, input },
+    timeoutMilliseconds: timeout * 1000,
+  }));
 }
 
 /** The kernel is the sandbox's own, so every sysctl may be set; only the name must stay below /proc/sys. */

@@ -57,6 +57,21 @@ static void read_only_binds_are(void) {
     CHECK(!host_has("c/data/never"));
 }
 
+static void mounts_can_be_changed(void) {
+    static message(Mount) twice[2];
+    describe("make", "/data/never");
+    twice[0] = data;
+    twice[1] = (message(Mount)){.destination = "/data", .flags = MS_REMOUNT | MS_BIND | MS_RDONLY};
+    request.mounts = twice;
+    request.mounts_count = 2;
+    expect(&request, EROFS, "");
+    twice[0] = (message(Mount)){.destination = "/data", .type = "tmpfs", .source = "tmpfs"};
+    twice[1] = (message(Mount)){.destination = "/data", .flags = MS_REMOUNT | MS_RDONLY, .data = "size=4k"};
+    expect(&request, EROFS, "");
+    twice[0].destination = "/elsewhere";
+    CHECK(create_as(&request) != 0); // nothing is mounted there
+}
+
 static void files_can_be_bound_where_a_link_leads(void) {
     describe("show", "/made/by/a-link");
     data = (message(Mount)){.destination = "/dangling", .source = SHARE "c/file", .flags = MS_BIND};
@@ -88,6 +103,7 @@ void test_share(void) {
     root_is_the_folder_itself();
     binds_come_from_the_share();
     read_only_binds_are();
+    mounts_can_be_changed();
     files_can_be_bound_where_a_link_leads();
     nothing_else_is_within_reach();
 }
