@@ -42,6 +42,17 @@ static bool parse_bind(const char *text, struct bind *bind) {
   return true;
 }
 
+// "--bind", "--bind-recursive", and either with "-readonly" behind it.
+static bool is_bind(const char *name, struct bind *bind) {
+  static const char prefix[] = "--bind", recursive[] = "-recursive", readonly[] = "-readonly";
+  if (strncmp(name, prefix, sizeof prefix - 1) != 0) return false;
+  name += sizeof prefix - 1;
+  bind->recursive = strncmp(name, recursive, sizeof recursive - 1) == 0;
+  if (bind->recursive) name += sizeof recursive - 1;
+  bind->readonly = strcmp(name, readonly) == 0;
+  return bind->readonly || *name == '\0';
+}
+
 static int take(const char **target, const char *value, bool valid) {
   if (!valid || *target != NULL) return -EINVAL;
   *target = value;
@@ -70,9 +81,7 @@ static int parse_valued(const char *name, const char *value, struct options *opt
   if (strcmp(name, "--folder") == 0) return take(&options->folder, value, is_name(value, strlen(value)));
   if (strcmp(name, "--share-namespace") == 0) return take_path(&options->share_namespace, value);
   if (strcmp(name, "--rootfs") == 0) return take_path(&options->rootfs, value);
-  if (strcmp(name, "--bind") == 0 || strcmp(name, "--bind-recursive") == 0) {
-    return parse_bind(value, &bind) ? 0 : -EINVAL;
-  }
+  if (is_bind(name, &bind)) return parse_bind(value, &bind) ? 0 : -EINVAL;
   return -EINVAL;
 }
 
@@ -81,7 +90,6 @@ static bool *find_switch(const char *name, struct options *options) {
   if (strcmp(name, "--new-uts") == 0) return &options->new_uts;
   if (strcmp(name, "--new-ipc") == 0) return &options->new_ipc;
   if (strcmp(name, "--terminal") == 0) return &options->terminal;
-  if (strcmp(name, "--rootfs-readonly") == 0) return &options->rootfs_readonly;
   return NULL;
 }
 
@@ -126,8 +134,7 @@ bool next_bind(const struct options *options, int *index, struct bind *bind) {
     }
     const char *value = options->arguments[*index + 1];
     *index += 2;
-    bind->recursive = strcmp(name, "--bind-recursive") == 0;
-    if (bind->recursive || strcmp(name, "--bind") == 0) return parse_bind(value, bind);
+    if (is_bind(name, bind)) return parse_bind(value, bind);
   }
   return false;
 }

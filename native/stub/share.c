@@ -40,13 +40,13 @@ static int clone_tree(const char *path, bool recursive) {
   return tree < 0 ? -errno : tree;
 }
 
-static int share_path(int folder, const struct bind *bind, bool readonly) {
+static int share_path(int folder, const struct bind *bind) {
   char name[256];
   memcpy(name, bind->name, bind->name_length);
   name[bind->name_length] = '\0';
   int tree = clone_tree(bind->path, bind->recursive);
   int error = tree < 0 ? tree : 0;
-  if (error == 0 && readonly) {
+  if (error == 0 && bind->readonly) {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
     if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) error = -errno;
   }
@@ -56,11 +56,12 @@ static int share_path(int folder, const struct bind *bind, bool readonly) {
 }
 
 static int fill(int folder, const struct options *options) {
+  // Writable even where the container may only read it: the guest still has to make mount points in it.
   struct bind rootfs = {.name = "rootfs", .name_length = 6, .path = options->rootfs, .recursive = true};
-  int error = share_path(folder, &rootfs, options->rootfs_readonly);
+  int error = share_path(folder, &rootfs);
   struct bind bind;
   int index = 0;
-  while (error == 0 && next_bind(options, &index, &bind)) error = share_path(folder, &bind, false);
+  while (error == 0 && next_bind(options, &index, &bind)) error = share_path(folder, &bind);
   return error;
 }
 

@@ -37,7 +37,6 @@ struct options {
   const char *folder;           // name of the container's folder in the share
   const char *share_namespace;  // NULL: its own
   const char *rootfs;
-  bool rootfs_readonly;
   char **arguments;  // in which next_bind finds the binds
   int argument_count;
   char **sandboxer;  // NULL: none is started
@@ -48,6 +47,7 @@ struct bind {
   size_t name_length;
   const char *path;
   bool recursive;
+  bool readonly;
 };
 
 // options.c

@@ -10,15 +10,21 @@ export interface Bind {
   readonly path: string;
   /** With what is mounted below it. */
   readonly isRecursive: boolean;
+  /** The guest, which nobody trusts, is not asked to keep from writing: the host's own mount is read-only. */
+  readonly isReadOnly: boolean;
 }
+
+const ACCESS_WORDS = new Set(['ro', 'rw', 'rro', 'rrw']);
 
 /** The bind mounts of a specification, with sources below the bundle made absolute. */
 export function listBinds({ mounts = [] }: Spec, bundle: string): Bind[] {
   return mounts.flatMap((mount, index) => {
     if (!isBind(mount) || mount.source === undefined || mount.source === '') return [];
     const path = mount.source.startsWith('/') ? mount.source : `${bundle}/${mount.source}`;
-    const isRecursive = mount.options?.includes('rbind') ?? false;
-    return [{ mount: index, name: `bind${index}`, path, isRecursive }];
+    const options = mount.options ?? [];
+    const isRecursive = options.includes('rbind');
+    const isReadOnly = options.findLast((word) => ACCESS_WORDS.has(word))?.endsWith('o') ?? false;
+    return [{ mount: index, name: `bind${index}`, path, isRecursive, isReadOnly }];
   });
 }
 

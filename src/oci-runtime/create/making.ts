@@ -83,14 +83,13 @@ export class Making {
 
   async startStub(cleanup: Cleanup): Promise<Stub> {
     const { bundle, context, consoleSocket } = this.#request;
-    const { process: program, root } = bundle.spec;
+    const { process: program } = bundle.spec;
     const sandbox = this.#sandbox;
     const share = {
       directory: this.#shareDirectory(),
       folder: this.#state.key,
       joinedNamespace: sandbox && `/proc/${sandbox.stub?.pid}/ns/mnt`,
       rootfs: bundle.rootfs,
-      isReadOnly: root?.readonly ?? false,
       binds: this.#binds,
     };
     const target = {

@@ -18,8 +18,8 @@ const SPEC: Spec = {
   ociVersion: '1.0.2',
   mounts: [
     { destination: '/proc', type: 'proc', source: 'proc' },
-    { destination: '/data', type: 'bind', source: 'data', options: ['ro', 'bind'] },
-    { destination: '/tree', type: 'none', source: '/srv/tree', options: ['rbind'] },
+    { destination: '/data', type: 'bind', source: 'data', options: ['ro', 'bind', 'rw'] },
+    { destination: '/tree', type: 'none', source: '/srv/tree', options: ['rbind', 'ro'] },
     { destination: '/nothing', type: 'bind' },
   ],
   linux: {
@@ -39,7 +39,6 @@ test('the stub of a container is told its place and its share', () => {
     folder: 'k1',
     joinedNamespace: '/proc/7/ns/mnt',
     rootfs: '/b/rootfs',
-    isReadOnly: true,
     binds: listBinds(SPEC, '/b'),
   };
   assert.deepEqual(buildStubArgv(TARGET, { share, spec: SPEC }), [
@@ -48,8 +47,8 @@ test('the stub of a container is told its place and its share', () => {
     ...['--terminal', '--console-socket', '/t.sock', '--rows', '24', '--columns', '80'],
     ...['--network-namespace', '/run/netns/n', '--new-uts', '--new-ipc'],
     ...['--share', '/r/web/share', '--folder', 'k1', '--share-namespace', '/proc/7/ns/mnt'],
-    ...['--rootfs', '/b/rootfs', '--rootfs-readonly'],
-    ...['--bind', 'bind1=/b/data', '--bind-recursive', 'bind2=/srv/tree'],
+    ...['--rootfs', '/b/rootfs'],
+    ...['--bind', 'bind1=/b/data', '--bind-recursive-readonly', 'bind2=/srv/tree'],
     ...['--', '/node', '/sandboxer.cjs'],
   ]);
 });

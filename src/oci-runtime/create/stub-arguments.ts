@@ -22,7 +22,6 @@ export interface StubShare {
   /** Mount namespace of the container whose share this one joins. */
   readonly joinedNamespace?: string | undefined;
   readonly rootfs: string;
-  readonly isReadOnly: boolean;
   readonly binds: readonly Bind[];
 }
 
@@ -62,9 +61,8 @@ function describeShare(share: StubShare): string[] {
     ...['--share', share.directory, '--folder', share.folder],
     ...(joinedNamespace === undefined ? [] : ['--share-namespace', joinedNamespace]),
     ...['--rootfs', share.rootfs],
-    ...(share.isReadOnly ? ['--rootfs-readonly'] : []),
-    ...share.binds.flatMap(({ name, path, isRecursive }) => [
-      isRecursive ? '--bind-recursive' : '--bind',
+    ...share.binds.flatMap(({ name, path, isRecursive, isReadOnly }) => [
+      `--bind${isRecursive ? '-recursive' : ''}${isReadOnly ? '-readonly' : ''}`,
       `${name}=${path}`,
     ]),
   ];
