@@ -5,7 +5,7 @@ import { buildProcess, type ExecProcess, readProcessText } from '../exec/build-p
 import { execInContainer } from '../exec/exec-container.ts';
 import { toAbsolute } from '../paths.ts';
 import type { Verb, VerbCall } from '../runtime-context.ts';
-import { waitForStub } from '../start/wait-for-stub.ts';
+import { SignalRelay } from '../start/signal-relay.ts';
 import type { ContainerState } from '../state/container-state.ts';
 import { getContainerFolder, readState } from '../state/state-folder.ts';
 import { getStatus } from '../state/status.ts';
@@ -26,8 +26,14 @@ export const exec: Verb = async (call) => {
   const isDetached = flags.isSet('detach');
   checkConsole({ terminal: process.terminal, consoleSocket }, { isDetached });
   const pidFile = resolve('pid-file');
-  const stub = await execInContainer({ context, state, process, pidFile, consoleSocket });
-  return isDetached ? 0 : await waitForStub(stub, context.signals);
+  const relay = new SignalRelay(context.signals);
+  try {
+    const stub = await execInContainer({ context, state, process, pidFile, consoleSocket });
+    relay.passOnTo(stub);
+    return isDetached ? 0 : await stub.exited;
+  } finally {
+    relay.stop();
+  }
 };
 
 function checkRunning(state: ContainerState, mayBePaused: boolean): void {

@@ -1,9 +1,9 @@
 import { createContainer } from '../create/create-container.ts';
 import { checkConsole, readCreateFlags } from '../create/create-flags.ts';
 import { removeContainer } from '../remove/remove-container.ts';
-import type { Verb } from '../runtime-context.ts';
+import type { RuntimeContext, Verb } from '../runtime-context.ts';
+import { SignalRelay } from '../start/signal-relay.ts';
 import { startContainer } from '../start/start-container.ts';
-import { waitForStub } from '../start/wait-for-stub.ts';
 import { getContainerFolder, readState } from '../state/state-folder.ts';
 
 /** `run ID`: create and start; unless detached, waits for the end, deletes, and returns the process's exit code. */
@@ -12,19 +12,34 @@ export const run: Verb = async (call) => {
   const isDetached = flags.isSet('detach');
   const request = readCreateFlags(call);
   checkConsole(request, { isDetached });
-  const { state, stub } = await createContainer(request);
-  const remove = async () => {
-    const folder = getContainerFolder(context.root, state.id);
-    await removeContainer(context, readState(folder, state.id));
-  };
+  const relay = new SignalRelay(context.signals);
   try {
-    await startContainer(context, state.id);
+    const { stub } = await createContainer(request);
+    const { exitCode } = relay;
+    if (exitCode !== undefined) {
+      await remove(context, request.id);
+      return exitCode;
+    }
+    relay.passOnTo(stub);
+    await startOrRemove(context, request.id);
+    if (isDetached) return 0;
+    const ended = await stub.exited;
+    if (!flags.isSet('keep')) await remove(context, request.id);
+    return ended;
+  } finally {
+    relay.stop();
+  }
+};
+
+async function startOrRemove(context: RuntimeContext, id: string): Promise<void> {
+  try {
+    await startContainer(context, id);
   } catch (error) {
-    await remove();
+    await remove(context, id);
     throw error;
   }
-  if (isDetached) return 0;
-  const exitCode = await waitForStub(stub, context.signals);
-  if (!flags.isSet('keep')) await remove();
-  return exitCode;
-};
+}
+
+async function remove(context: RuntimeContext, id: string): Promise<void> {
+  await removeContainer(context, readState(getContainerFolder(context.root, id), id));
+}
