@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { CommandResult } from './test-host.ts';
+import type { CommandResult } from './command-result.ts';
 
 /** A command that must be refused, and how. */
 export interface BadCommand {

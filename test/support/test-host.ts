@@ -3,13 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-export interface CommandResult {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type CommandResult, collectResult } from './command-result.ts';
 
 export interface CommandOptions {
   readonly stdin?: string | Buffer;
@@ -130,23 +124,6 @@ export class TestHost {
     rmSync(this.directory, { recursive: true, force: true });
     assert.deepEqual({ sandboxes, processes, logs }, { sandboxes: [], processes: [], logs: [] });
   }
-}
-
-async function collectResult(child: ChildProcess): Promise<CommandResult> {
-  const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
-  const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
-    (resolve) => {
-      child.once('close', (code, killedBy) => resolve([code, killedBy]));
-    },
-  );
-  return {
-    exitCode,
-    signal,
-    stdout: Buffer.concat(stdout).toString(),
-    stderr: Buffer.concat(stderr).toString(),
-  };
 }
 
 /** Asks it to leave, as a system that is shut down does; one that does not is killed. */
