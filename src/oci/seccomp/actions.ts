@@ -1,5 +1,5 @@
 import { SECCOMP_ACTIONS, type SeccompAction } from '../runtime-spec/types.ts';
-import { unsupported } from '../translate/unsupported.ts';
+import { invalid, unsupported } from '../translate/unsupported.ts';
 
 /** linux/seccomp.h: what a filter returns. */
 export const SECCOMP_RETURN = {
@@ -7,6 +7,7 @@ export const SECCOMP_RETURN = {
   KILL_THREAD: 0x00000000,
   TRAP: 0x00030000,
   ERRNO: 0x00050000,
+  TRACE: 0x7ff00000,
   LOG: 0x7ffc0000,
   ALLOW: 0x7fff0000,
 } as const;
@@ -22,8 +23,9 @@ const VALUES: Readonly<Record<SeccompAction, number | undefined>> = {
   SCMP_ACT_KILL_THREAD: SECCOMP_RETURN.KILL_THREAD,
   SCMP_ACT_LOG: SECCOMP_RETURN.LOG,
   SCMP_ACT_TRAP: SECCOMP_RETURN.TRAP,
+  // Without a tracer, which may be a debugger in the container, the call fails with ENOSYS.
+  SCMP_ACT_TRACE: SECCOMP_RETURN.TRACE,
   SCMP_ACT_NOTIFY: undefined,
-  SCMP_ACT_TRACE: undefined,
 };
 
 /** The actions that are carried out. */
@@ -44,7 +46,11 @@ export function actionValue(
       `${action} needs a supervisor beside the container, which a sandbox has not`,
     );
   }
-  return action === 'SCMP_ACT_ERRNO' ? errnoValue(errno ?? ERRNO.EPERM) : value;
+  if (action === 'SCMP_ACT_ERRNO' || action === 'SCMP_ACT_TRACE') {
+    return value | (errno ?? ERRNO.EPERM);
+  }
+  if (errno === undefined) return value;
+  throw invalid(path, `is ${action}, which returns no errno, and has one beside it`);
 }
 
 export function errnoValue(errno: number): number {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Seccomp } from '../runtime-spec/types.ts';
+import type { Seccomp, SeccompAction } from '../runtime-spec/types.ts';
 import { SECCOMP_RETURN } from './actions.ts';
 import { compileSeccomp, seccompFlags } from './compile.ts';
 import { collectRules, evaluate } from './rules.ts';
@@ -130,18 +130,32 @@ test('every action becomes its return value', () => {
     ['SCMP_ACT_KILL', SECCOMP_RETURN.KILL_THREAD],
     ['SCMP_ACT_KILL_THREAD', SECCOMP_RETURN.KILL_THREAD],
     ['SCMP_ACT_KILL_PROCESS', SECCOMP_RETURN.KILL_PROCESS],
-    ['SCMP_ACT_ERRNO', SECCOMP_RETURN.ERRNO | 95],
+    ['SCMP_ACT_ERRNO', SECCOMP_RETURN.ERRNO | 1],
+    ['SCMP_ACT_TRACE', SECCOMP_RETURN.TRACE | 1],
   ] as const;
   for (const [defaultAction, value] of values) {
-    assert.equal(verdict({ defaultAction, defaultErrnoRet: 95 }, 0), value, defaultAction);
+    assert.equal(verdict({ defaultAction }, 0), value, defaultAction);
   }
-  for (const action of ['SCMP_ACT_NOTIFY', 'SCMP_ACT_TRACE'] as const) {
-    const syscalls = [{ names: ['read'], action }];
-    assert.throws(() => compileSeccomp({ defaultAction: 'SCMP_ACT_ALLOW', syscalls }), {
-      code: 'SPEC_UNSUPPORTED',
-      message: /^linux\.seccomp\.syscalls\[0\]\.action: /,
+  for (const action of ['ERRNO', 'TRACE'] as const) {
+    const profile = { defaultAction: `SCMP_ACT_${action}`, defaultErrnoRet: 95 } as const;
+    assert.equal(verdict(profile, 0), SECCOMP_RETURN[action] | 95);
+  }
+});
+
+test('actions that ask for a supervisor, or for an errno that they do not return, are refused', () => {
+  const compile = (rule: { action: SeccompAction; errnoRet?: number }) => () =>
+    compileSeccomp({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['read'], ...rule }],
     });
-  }
+  assert.throws(compile({ action: 'SCMP_ACT_NOTIFY' }), {
+    code: 'SPEC_UNSUPPORTED',
+    message: /^linux\.seccomp\.syscalls\[0\]\.action: /,
+  });
+  assert.throws(compile({ action: 'SCMP_ACT_TRAP', errnoRet: 1 }), {
+    code: 'SPEC_INVALID',
+    message: /^linux\.seccomp\.syscalls\[0\]\.action is SCMP_ACT_TRAP, which returns no errno/,
+  });
 });
 
 test('jumps over hundreds of instructions find their way', () => {

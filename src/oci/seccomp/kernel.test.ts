@@ -1,31 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
 import type { Seccomp, SeccompSyscall } from '../runtime-spec/types.ts';
-import { encodeProgram, type Instruction } from './bpf.ts';
+import { encodeProgram } from './bpf.ts';
 import { compileSeccomp } from './compile.ts';
 import { defaultSeccomp } from './default-profile.ts';
 import { syscallNumber } from './syscalls.ts';
+import { libseccompProgram, PYTHON, script, skipWithoutPython } from './testing/libseccomp.ts';
 import { runProgram } from './testing/run-program.ts';
-import { createRandom, EDGE_VALUES } from './testing/samples.ts';
+import { createRandom, EDGE_VALUES, randomAction } from './testing/samples.ts';
 
-const PYTHON = '/usr/bin/python3';
 const X86_64 = 0xc000003e;
 const EPERM = 1;
 const EBADF = 9;
 const ENOSYS = 38;
 const EAFNOSUPPORT = 97;
-
-function script(name: string): string {
-  return fileURLToPath(new URL(`testing/${name}`, import.meta.url));
-}
-
-function skipWithoutPython(context: TestContext): boolean {
-  const missing = process.arch !== 'x64' || spawnSync(PYTHON, ['-c', '']).status !== 0;
-  if (missing) context.skip(`needs ${PYTHON} on x86_64`);
-  return missing;
-}
 
 /** The errno that each call gives under the filter, in the kernel that runs this test. */
 function tryFilter(profile: Seccomp, calls: readonly (readonly [string, ...number[]])[]): number[] {
@@ -114,34 +103,7 @@ function sampleProfile(random: (below: number) => number, names: string[]): Secc
       const op = `SCMP_CMP_${operators[random(operators.length)] as 'EQ'}` as const;
       return { index: (first + n) % 6, op, value, valueTwo };
     });
-    return { names: [name], action: 'SCMP_ACT_ERRNO', errnoRet: 77, args };
+    return { names: [name], ...randomAction(random), args };
   });
   return { defaultAction: 'SCMP_ACT_ALLOW', syscalls };
-}
-
-function libseccompProgram(profile: Seccomp): Instruction[] | undefined {
-  const input = JSON.stringify({
-    default: profile.defaultAction,
-    syscalls: (profile.syscalls ?? []).map(({ names, action, errnoRet, args = [] }) => ({
-      names,
-      action,
-      errno: errnoRet,
-      args: args.map(({ index, op, value, valueTwo = 0n }) => [
-        ...[index, op, String(value), String(valueTwo)],
-      ]),
-    })),
-  });
-  const result = spawnSync(PYTHON, [script('libseccomp-verdicts.py')], { input });
-  if (result.status === 3) return undefined;
-  assert.equal(result.status, 0, result.stderr.toString());
-  return decodeProgram(result.stdout);
-}
-
-function decodeProgram(bytes: Buffer): Instruction[] {
-  return Array.from({ length: bytes.length / 8 }, (_, index) => ({
-    code: bytes.readUInt16LE(8 * index),
-    jumpTrue: bytes.readUInt8(8 * index + 2),
-    jumpFalse: bytes.readUInt8(8 * index + 3),
-    operand: bytes.readUInt32LE(8 * index + 4),
-  }));
 }

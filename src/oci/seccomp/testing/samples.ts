@@ -25,6 +25,19 @@ export const EDGE_VALUES: readonly bigint[] = [
   ...[0xfffffffffffffffen, 0xffffffffffffffffn],
 ];
 
+/** An action, with an errno where it has one. */
+export function randomAction(random: Random): Pick<SeccompSyscall, 'action' | 'errnoRet'> {
+  const errnoRet = 1 + random(130);
+  const actions = [
+    { action: 'SCMP_ACT_ERRNO', errnoRet },
+    { action: 'SCMP_ACT_TRACE', errnoRet },
+    ...(['ALLOW', 'LOG', 'TRAP', 'KILL', 'KILL_THREAD', 'KILL_PROCESS'] as const).map(
+      (name) => ({ action: `SCMP_ACT_${name}` }) as const,
+    ),
+  ] as const;
+  return actions[random(actions.length)] as (typeof actions)[number];
+}
+
 /** A profile of random rules over `names`. */
 export function randomProfile(random: Random, names: readonly string[]): Seccomp {
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
@@ -39,8 +52,7 @@ export function randomProfile(random: Random, names: readonly string[]): Seccomp
     const count = random(3);
     return {
       names: Array.from({ length: 1 + random(8) }, () => pick(names)),
-      action: pick(['SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO', 'SCMP_ACT_LOG', 'SCMP_ACT_TRAP'] as const),
-      errnoRet: 1 + random(130),
+      ...randomAction(random),
       args: Array.from({ length: count }, (_, n) => argument((first + n) % 6)),
     };
   };
