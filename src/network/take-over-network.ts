@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { NetworkConfig, NetworkModel } from '../machine/network-config.ts';
 import { hasErrno, WardianError } from '../util/errors.ts';
+import { findResolver, type Resolver } from './find-resolver.ts';
 import { parseIpReport, REPORT_COMMANDS } from './ip-output.ts';
 import { type NetworkNamespace, runInNamespace } from './run-in-namespace.ts';
 import { type FoundNetwork, translateReport } from './translate-report.ts';
@@ -26,6 +27,8 @@ export interface WiredNetwork {
   readonly namespacePath: string;
   /** Of the namespace: paths of processes come to mean others. */
   readonly namespaceInode: number;
+  /** What was found on the namespace's loopback. */
+  readonly resolver?: Resolver;
 }
 
 /**
@@ -41,20 +44,23 @@ export async function takeOverNetwork(owner: NetworkOwner): Promise<WiredNetwork
   const namespace = { namespacePath: processPath, signal: owner.signal };
   const found = await scanNamespace(namespace);
   if (found.interfaces.length === 0) return undefined;
-  const network = await wireNamespace(namespace, found, await owner.chooseModel());
-  return { network, namespacePath: owner.namespacePath ?? processPath, namespaceInode };
+  const resolver = findResolver(owner.processId);
+  const plan = { found, model: await owner.chooseModel(), resolver };
+  const network = await wireNamespace(namespace, plan);
+  const namespacePath = owner.namespacePath ?? processPath;
+  return { network, namespacePath, namespaceInode, ...(resolver && { resolver }) };
 }
 
 /** Takes back what was done to a namespace; one that is gone, or has become another, is left alone. */
 export async function unwireNetwork(wired: WiredNetwork): Promise<void> {
-  const { network, namespacePath, namespaceInode } = wired;
+  const { network, namespacePath, namespaceInode, resolver } = wired;
   try {
     if (statSync(namespacePath).ino !== namespaceInode) return;
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ESRCH')) return;
     throw error;
   }
-  await unwireNamespace({ namespacePath }, network);
+  await unwireNamespace({ namespacePath }, network, resolver);
 }
 
 function refuseHost(): WardianError {

@@ -1,27 +1,42 @@
 import type { NetworkConfig, NetworkInterface, NetworkModel } from '../machine/network-config.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
+import type { Resolver } from './find-resolver.ts';
 import { deviceName, isOwnDevice } from './own-device.ts';
 import { NetworkCommandError, type NetworkNamespace, runInNamespace } from './run-in-namespace.ts';
+import { announceResolver, forgetResolver, serveResolver } from './serve-resolver.ts';
 import type { FoundNetwork } from './translate-report.ts';
 import { buildMacvtaps, buildRedirects, buildTaps, buildUndo } from './wiring.ts';
+
+/** What is wired, and how. */
+export interface WiringPlan {
+  readonly found: FoundNetwork;
+  readonly model: NetworkModel;
+  /** Serves the namespace's loopback; absent: none does. */
+  readonly resolver: Resolver | undefined;
+}
 
 /** Makes a tap for each interface, and joins the two. When a command fails nothing is left. */
 export async function wireNamespace(
   namespace: NetworkNamespace,
-  found: FoundNetwork,
-  model: NetworkModel,
+  plan: WiringPlan,
 ): Promise<NetworkConfig> {
-  const { leftovers, ...network } = found;
+  const { leftovers, ...found } = plan.found;
   // A machine that died without its runtime's noticing has left them.
   if (leftovers.length > 0) await unwire(namespace, found.interfaces, leftovers);
   const cleanup = new Cleanup();
   try {
-    const indexes = await makeDevices(namespace, { found, model, cleanup });
+    const indexes = await makeDevices(namespace, plan, cleanup);
     const interfaces = found.interfaces.map((one, place) =>
       attachBackend(one, { place, indexes, namespacePath: namespace.namespacePath }),
     );
-    return { ...network, interfaces };
+    const network = { ...found, interfaces };
+    const { resolver } = plan;
+    const [first] = interfaces;
+    // A macvtap's packets never come to the namespace's own stack.
+    if (resolver === undefined || first === undefined || plan.model === 'macvtap') return network;
+    await serveResolver(namespace, first, { resolver, cleanup });
+    return announceResolver(network);
   } catch (error) {
     throw await cleanup.fail(error);
   }
@@ -31,11 +46,15 @@ export async function wireNamespace(
 export async function unwireNamespace(
   namespace: NetworkNamespace,
   { interfaces }: NetworkConfig,
+  resolver?: Resolver,
 ): Promise<void> {
   const ours = interfaces.filter(({ backend }) => isOwnDevice(backend.name));
   const redirected = ours.filter(({ backend }) => backend.kind === 'tap');
   const devices = ours.map(({ backend }) => backend.name);
   await unwire(namespace, redirected, devices);
+  if (resolver !== undefined && devices[0] !== undefined) {
+    await tolerate(forgetResolver(namespace, devices[0], resolver));
+  }
 }
 
 async function unwire(
@@ -49,16 +68,11 @@ async function unwire(
   await tryLines(namespace, { program: 'ip', lines: removals });
 }
 
-interface Wiring {
-  readonly found: FoundNetwork;
-  readonly model: NetworkModel;
-  readonly cleanup: Cleanup;
-}
-
 /** Returns the numbers of macvtaps by their names. */
 async function makeDevices(
   namespace: NetworkNamespace,
-  { found: { interfaces }, model, cleanup }: Wiring,
+  { found: { interfaces }, model }: WiringPlan,
+  cleanup: Cleanup,
 ): Promise<ReadonlyMap<string, number>> {
   const lines = model === 'macvtap' ? buildMacvtaps(interfaces) : buildTaps(interfaces);
   await runLines(namespace, { program: 'ip', lines }, cleanup);
@@ -122,11 +136,16 @@ async function runLines(
   }
 }
 
-/** What is not there need not be removed: the engine may have taken the interfaces away before us. */
 async function tryLines(namespace: NetworkNamespace, { program, lines }: Batch): Promise<void> {
   if (lines.length === 0) return;
+  const argv = [program, '-force', '-batch', '-'];
+  await tolerate(runInNamespace({ ...namespace, argv, lines }));
+}
+
+/** What is not there need not be removed: the engine may have taken the interfaces away before us. */
+async function tolerate(removal: Promise<unknown>): Promise<void> {
   try {
-    await runInNamespace({ ...namespace, argv: [program, '-force', '-batch', '-'], lines });
+    await removal;
   } catch (error) {
     if (!(error instanceof NetworkCommandError)) throw error;
   }

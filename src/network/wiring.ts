@@ -1,6 +1,9 @@
 import { deviceName } from './own-device.ts';
 import type { FoundInterface } from './translate-report.ts';
 
+/** Of our taps' own ends, which are alone with their guests; locally administered. */
+export const DEVICE_ADDRESS = 'fe:00:00:00:00:01';
+
 /** Lines for `ip -batch`: a macvtap on top of each interface, from which it takes everything, with its address. */
 export function buildMacvtaps(interfaces: readonly FoundInterface[]): string[] {
   return interfaces.flatMap(({ isFreeTap, name: below, mtuBytes }, place) => {
@@ -21,6 +24,7 @@ export function buildTaps(interfaces: readonly FoundInterface[]): string[] {
     const name = deviceName(place);
     return [
       `tuntap add dev ${name} mode tap`,
+      `link set dev ${name} address ${DEVICE_ADDRESS}`,
       // Without an address of its own, not even a link-local one, the host sends nothing into it.
       `link set dev ${name} addrgenmode none`,
       `link set dev ${name} mtu ${mtuBytes} arp off multicast off up`,

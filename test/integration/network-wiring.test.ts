@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { NetworkModel } from '../../src/machine/network-config.ts';
 import { takeOverNetwork, unwireNetwork } from '../../src/network/take-over-network.ts';
@@ -230,4 +231,42 @@ test('the host’s own network is refused', { skip }, async () => {
     code: 'NETWORK_UNSUPPORTED',
     message: /host's own network/,
   });
+});
+
+/** Listens where Docker's resolver does. */
+const RESOLVER = `
+import socket, time
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(('127.0.0.11', 0))
+t = socket.socket()
+t.bind(('127.0.0.11', 0))
+t.listen()
+print(u.getsockname()[1], t.getsockname()[1], flush=True)
+time.sleep(60)
+`;
+
+test('a resolver on the loopback is made known to the guest, and its ports are found', {
+  skip,
+}, async () => {
+  makePair('eth0');
+  namespace.ip('addr add 10.9.0.2/24 dev eth0');
+  const server = namespace.start('python3', '-c', RESOLVER);
+  const [text] = (await once(server.stdout, 'data')) as [Buffer];
+  const [udpPort, tcpPort] = text.toString().trim().split(' ').map(Number);
+  const wired = await takeOver();
+  assert.ok(wired);
+  assert.deepEqual(wired.resolver, { udpPort, tcpPort });
+  const { interfaces, routes, neighbours } = wired.network;
+  assert.deepEqual(interfaces[0]?.addresses.at(-1)?.address, '169.254.254.2');
+  assert.deepEqual(interfaces[0]?.settings.at(-1)?.name, 'route_localnet');
+  assert.deepEqual([routes.at(-1)?.destination, routes.at(-1)?.table], ['127.0.0.11', 255]);
+  assert.equal(neighbours.at(-1)?.address, '127.0.0.11');
+  const rules = namespace.run('iptables', '-t', 'nat', '-S', 'PREROUTING');
+  assert.match(rules, new RegExp(`-i wardian0 -p udp .*--to-destination 127.0.0.11:${udpPort}\n`));
+  assert.match(rules, new RegExp(`-i wardian0 -p tcp .*--to-destination 127.0.0.11:${tcpPort}\n`));
+  const filters = namespace.run('tc', 'filter', 'show', 'dev', 'wardian0', 'ingress');
+  assert.ok(filters.indexOf('7f00000b/ffffffff') < filters.indexOf('to device eth0'));
+  await unwireNetwork(wired);
+  assert.equal(namespace.run('iptables', '-t', 'nat', '-S').includes('wardian0'), false);
+  server.kill('SIGKILL');
 });

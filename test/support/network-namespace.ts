@@ -1,5 +1,11 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessByStdio,
+  execFileSync,
+  spawn,
+} from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 
 /** A network namespace of a test's own: it lives as long as a process in it. */
 export class NetworkNamespace {
@@ -26,6 +32,12 @@ export class NetworkNamespace {
   run(...argv: string[]): string {
     const all = ['--target', String(this.processId), '--net', '--', ...argv];
     return execFileSync('nsenter', all, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  /** Starts one, whose standard output is a pipe. */
+  start(...argv: string[]): ChildProcessByStdio<null, Readable, null> {
+    const all = ['--target', String(this.processId), '--net', '--', ...argv];
+    return spawn('nsenter', all, { stdio: ['ignore', 'pipe', 'inherit'] });
   }
 
   /** Each of these is the arguments of ip(8), separated by blanks. */
