@@ -20,6 +20,7 @@ const config: MachineConfig = {
 function plan(changes: Partial<QemuPlan>): QemuPlan {
   const qemuPath = '/usr/bin/qemu';
   return {
+    directory: '/run/m,1',
     qemuPath,
     accelerator: 'tcg',
     config,
@@ -37,7 +38,7 @@ function valuesOf(argv: string[], option: string): string[] {
 describe('the command line of QEMU', () => {
   it('boots under TCG', () => {
     assert.deepEqual(buildQemuArguments(plan({})), [
-      '/usr/bin/qemu',
+      ...['/usr/bin/qemu', '-name', '/run/m,,1/'],
       '-M',
       'microvm,rtc=on,pit=on,pcie=off,usb=off,graphics=off,x-option-roms=off,acpi=on,auto-kernel-cmdline=off',
       ...['-accel', 'tcg,tb-size=64', '-cpu', 'max,-erms,-fsrm', '-m', '512M', '-smp', '2'],

@@ -41,6 +41,8 @@ export type Start =
   | { readonly kind: 'stem' };
 
 export interface QemuPlan {
+  /** The machine's folder: its name, by which its processes are found. */
+  readonly directory: string;
   readonly qemuPath: string;
   /** Where a QEMU of our own finds its firmware; absent: where it was installed. */
   readonly firmwareDirectory?: string | undefined;
@@ -56,6 +58,7 @@ export function buildQemuArguments(plan: QemuPlan): string[] {
   return [
     plan.qemuPath,
     ...(plan.firmwareDirectory === undefined ? [] : ['-L', plan.firmwareDirectory]),
+    ...['-name', escapeValue(`${plan.directory}/`)],
     ...buildMachine(plan),
     ...buildChannels(),
     ...buildDevices(plan),

@@ -173,6 +173,7 @@ async function start(
 ): Promise<QemuMachine> {
   const { accelerator, tscKhz, qemu, options } = setup;
   const argv = buildQemuArguments({
+    directory,
     qemuPath: qemu.path,
     firmwareDirectory: options.vmm?.firmwareDirectory,
     accelerator,

@@ -26,7 +26,7 @@ const DEVICES: readonly Device[] = [
 export function computeFingerprint(source: FingerprintSource): string {
   const { qemuFingerprint, hostCpu, accelerator, tscKhz } = source;
   const commandLines = [true, false].map((acpi) => {
-    const plan = { accelerator, tscKhz, config: describeSample(acpi), qemuPath: '' };
+    const plan = { accelerator, tscKhz, config: describeSample(acpi), qemuPath: '', directory: '' };
     return buildQemuArguments({ ...plan, start: { kind: 'boot-snapshotable' } });
   });
   const ingredients = [STATE_VERSION, qemuFingerprint, hostCpu ?? '', commandLines];

@@ -31,7 +31,13 @@ const fork = {
 };
 
 test('a stem is a clone that listens for requests', () => {
-  const common = { qemuPath: '/q', accelerator: 'tcg', config, tscKhz: 2_600_000 } as const;
+  const common = {
+    directory: '/d',
+    qemuPath: '/q',
+    accelerator: 'tcg',
+    config,
+    tscKhz: 2_600_000,
+  } as const;
   const clone = buildQemuArguments({ ...common, start: { kind: 'clone' } });
   const stem = buildQemuArguments({ ...common, start: { kind: 'stem' } });
   assert.ok(clone.includes('-incoming'));
