@@ -86,9 +86,11 @@ int main(int argc, char **argv) {
     leave_share(&options, &joined);
     return EXIT_NOT_STARTED;
   }
-  close(CONTROL_FD);
   int exit_code = EXIT_NOT_STARTED;
-  if (settle(&options, &home, &joined) == 0) exit_code = serve(&options, &home, signals);
+  int error = settle(&options, &home, &joined);
+  // Tells that everything is in its place: who joins this sandbox may come now.
+  close(CONTROL_FD);
+  if (error == 0) exit_code = serve(&options, &home, signals);
   else complain();
   release_terminal(&options);
   leave_share(&options, &joined);

@@ -20,6 +20,12 @@ static void end_with(struct session *session, int exit_code) {
   session->exit_code = exit_code;
 }
 
+void session_give_up(struct session *session, const char *why) {
+  say(session, why);
+  session->killed = true;
+  end_with(session, EXIT_UNKNOWN);
+}
+
 static void take_report(struct session *session, struct text report) {
   struct text value;
   int exit_code = EXIT_UNKNOWN;
@@ -53,9 +59,7 @@ static void take_error(struct session *session, struct text error) {
     session_disconnect(session);
     return;
   }
-  say(session, message);
-  session->killed = true;
-  end_with(session, EXIT_UNKNOWN);
+  session_give_up(session, message);
 }
 
 static void forget_signal(struct session *session, uint32_t stream) {

@@ -6,15 +6,18 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
   CONNECT_DELAY_MS = 100,
+  LATE_CONNECT_DELAY_MS = 1000,
   // A sandboxer that was killed is soon replaced by whoever comes next; then nobody else is coming.
   PATIENCE_MS = 2000,
   // A sandboxer that starts takes tenths of a second, on a loaded host some seconds.
   FIRST_START_DELAY_MS = 5000,
   MAX_START_DELAY_MS = 60000,
+  LONELY_MS = 60000,
   // A connection that lasted so long was a good one: its loss begins a new span of patience.
   STEADY_MS = 1000,
   LAST_STREAM = INT32_MAX,
@@ -66,6 +69,16 @@ static void start_when_due(struct session *session, int64_t now) {
   session->starts++;
 }
 
+// No sandboxer will ever listen in a folder that was removed; and where none can be started, none may come.
+static bool has_prospects(struct session *session, int64_t now) {
+  struct stat status;
+  bool is_removed = fstat(session->home->folder, &status) == 0 && status.st_nlink == 0;
+  bool is_alone = session->options->sandboxer == NULL && now - session->lost_at_ms > LONELY_MS;
+  if (is_removed) session_give_up(session, "the sandboxer's folder was removed, and its containers with it");
+  else if (is_alone) session_give_up(session, "the sandboxer went away and did not come back");
+  return !session->ended;
+}
+
 int session_connect(struct session *session) {
   if (session->socket >= 0) return -1;
   int64_t now = now_ms();
@@ -74,8 +87,10 @@ int session_connect(struct session *session) {
   session->socket = connect_to(strrchr(session->options->socket, '/') + 1, SOCK_NONBLOCK);
   session->next_connect_ms = now + CONNECT_DELAY_MS;
   if (session->socket < 0) {
+    if (!has_prospects(session, now)) return 0;
     start_when_due(session, now);
-    return CONNECT_DELAY_MS;
+    if (now - session->lost_at_ms > 2 * PATIENCE_MS) session->next_connect_ms = now + LATE_CONNECT_DELAY_MS;
+    return (int)(session->next_connect_ms - now);
   }
   session->connected_at_ms = now;
   session->next_stream = 1;

@@ -170,6 +170,8 @@ void session_signal(struct session *session, int signal);
 int session_receive(struct session *session, const unsigned char *bytes, size_t size, size_t *taken);
 
 // response.c
+// Ends without an exit code: says why, and lets go.
+void session_give_up(struct session *session, const char *why);
 void session_respond(struct session *session, uint32_t stream, const char *text, size_t size);
 
 // json.c

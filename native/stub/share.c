@@ -72,6 +72,8 @@ static int open_folder(const char *path) {
 
 // The share of a sandbox's own container: DIR is a mount of this namespace, and ends with it.
 static int make_share(const struct options *options) {
+  // The machine's own view of it is a slave of this one, and sees the folders of containers that join later.
+  if (mount(NULL, options->share, NULL, MS_SHARED, NULL) != 0) return fail("cannot share the mount", options->share, -errno);
   int share = open_folder(options->share);
   if (share < 0) return share;
   int error = 0;
