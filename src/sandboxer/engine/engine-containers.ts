@@ -81,8 +81,9 @@ export class EngineContainers {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     const { container, state } = entry;
-    // A stub that lives gets the last output and the exit code first.
-    if (state.engine !== undefined && !isStubAlive(state.engine.stub)) container?.io.markTaken();
+    // A stub that lives gets the last output and the exit code first, where there can be any.
+    const isAwaited = state.status === 'running' && isServedByStub(state);
+    if (!isAwaited) container?.io.markTaken();
     await container?.kill();
     await container?.finished; // until then it uses its folder
     if (container?.ownsSandbox === false && !container.sandbox.isEnding) {
@@ -230,4 +231,8 @@ export class EngineContainers {
       loseOwner: async () => this.#watches.get(id)?.begin(),
     };
   }
+}
+
+function isServedByStub({ engine }: SandboxState): boolean {
+  return engine !== undefined && isStubAlive(engine.stub);
 }

@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import type { SandboxerMethods } from '../../src/sandboxer/api.ts';
+import {
+  connectSandboxer,
+  EngineContainer,
+  EngineExec,
+  type EngineOptions,
+  makeRootfs,
+} from '../support/engine-container.ts';
+import { TestHost } from '../support/test-host.ts';
+
+let host: TestHost;
+let rootfs: string;
+let count = 0;
+
+before(() => {
+  host = new TestHost();
+  mkdirSync(host.runtimeDirectory, { mode: 0o700 }); // the stub looks for the socket in it
+  rootfs = makeRootfs(host, 'rootfs');
+});
+after(() => host.close());
+
+async function call<M extends keyof SandboxerMethods>(
+  method: M,
+  request: SandboxerMethods[M]['request'],
+): Promise<SandboxerMethods[M]['response']> {
+  const client = await connectSandboxer(host);
+  try {
+    return await client.call(method, request);
+  } finally {
+    client.close();
+  }
+}
+
+function create(script: string, options: Partial<EngineOptions> = {}): Promise<EngineContainer> {
+  count += 1;
+  const command = ['sh', '-c', script];
+  return EngineContainer.create(host, `c${count}`, { command, rootfs, ...options });
+}
+
+async function start({ id }: EngineContainer): Promise<void> {
+  await call('startContainer', { container: id });
+}
+
+async function remove({ id }: EngineContainer): Promise<void> {
+  await call('deleteContainer', { container: id });
+}
+
+function killSandboxer(): void {
+  const pid = host.getSandboxerPid();
+  assert.ok(pid !== undefined);
+  process.kill(pid, 'SIGKILL');
+}
+
+function listSandboxes(): string[] {
+  return readdirSync(path.join(host.runtimeDirectory, 'sandboxes'));
+}
+
+test('a container is created, started, heard, and deleted, with its exit code at its stub', async () => {
+  const container = await create('echo out; echo err >&2; cat; exit 7');
+  container.stdin?.end('in\n');
+  await start(container);
+  assert.equal(await container.exited, 7);
+  assert.deepEqual([container.stdout, container.stderr], ['out\nin\n', 'err\n']);
+  await remove(container);
+  await remove(container); // nothing to do any more
+  assert.deepEqual(listSandboxes(), []);
+});
+
+test('what cannot be done says so: a command that is not there, create or start twice, kill after the end', async () => {
+  const container = await create('exit 0', { command: ['no-such-program'] });
+  await assert.rejects(call('createContainer', container.describe()), { code: 'NAME_IN_USE' });
+  await assert.rejects(start(container), { code: 'COMMAND_NOT_FOUND' });
+  await container.exited;
+  await assert.rejects(start(container), { code: 'CONTAINER_NOT_RUNNING' });
+  await assert.rejects(call('kill', { container: container.id, signal: 15 }), {
+    code: 'CONTAINER_NOT_RUNNING',
+  });
+  await remove(container);
+  const running = await create('sleep 600');
+  await start(running);
+  await assert.rejects(start(running), { code: 'CONTAINER_RUNNING' });
+  await remove(running);
+  assert.equal(await running.exited, 137);
+  const missing = 'f'.repeat(64);
+  await assert.rejects(call('startContainer', { container: missing }), {
+    code: 'CONTAINER_NOT_FOUND',
+  });
+  await call('deleteContainer', { container: missing });
+  assert.deepEqual(listSandboxes(), []);
+});
+
+test('a created container can be deleted, and its process never runs', async () => {
+  const container = await create('echo never');
+  await remove(container);
+  assert.equal(await container.exited, 137);
+  assert.equal(container.stdout, '');
+  assert.deepEqual(listSandboxes(), []);
+});
+
+test('a sandboxer that is killed between create and start, and again later, is not missed', async () => {
+  const container = await create(
+    'i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo $i; done; exit 3',
+  );
+  killSandboxer();
+  await start(container); // the next sandboxer has adopted it
+  for (const text of ['1\n', '1\n2\n']) {
+    await container.waitForOutput(text);
+    killSandboxer();
+  }
+  assert.equal(await container.exited, 3);
+  const lines = Array.from({ length: 40_000 }, (_, index) => `${index + 1}\n`).join('');
+  assert.ok(container.stdout === lines, `${container.stdout.length} of ${lines.length} characters`);
+  await remove(container);
+  assert.deepEqual(listSandboxes(), []);
+});
+
+test('a container that ends while no sandboxer runs leaves its output and its code to its stub', async () => {
+  const container = await create('sleep 0.5; echo end; exit 33');
+  await start(container);
+  killSandboxer();
+  assert.equal(await container.exited, 33); // the stub has started a sandboxer
+  assert.equal(container.stdout, 'end\n');
+  await remove(container);
+});
+
+test('when the stub has gone, so have its process and the machine', async () => {
+  const container = await create('echo up; sleep 600');
+  await start(container);
+  await container.waitForOutput('up\n');
+  container.kill();
+  await container.exited;
+  await waitUntil(() => host.getProcesses().every(({ commandLine }) => !/qemu/.test(commandLine)));
+  await remove(container);
+  assert.deepEqual(listSandboxes(), []);
+});
+
+test('a stub that dies before it has attached takes its container with it', async () => {
+  count += 1;
+  const options = { command: ['sleep', '600'], rootfs };
+  const container = await EngineContainer.prepare(host, `c${count}`, options);
+  const request = container.describe();
+  await call('createContainer', request);
+  container.kill();
+  await waitUntil(() => host.getProcesses().every(({ commandLine }) => !/qemu/.test(commandLine)));
+  await remove(container);
+});
+
+test('further processes have stubs of their own, and their own ends', async () => {
+  const container = await create('sleep 600');
+  await assert.rejects(EngineExec.start(host, container.id, ['true']), {
+    code: 'CONTAINER_NOT_RUNNING',
+  });
+  await start(container);
+  await assert.rejects(EngineExec.start(host, container.id, ['no-such-program']), {
+    code: 'COMMAND_NOT_FOUND',
+  });
+  const exec = await EngineExec.start(host, container.id, ['sh', '-c', 'echo in; exit 5']);
+  assert.equal(await exec.exited, 5);
+  assert.equal(exec.stdout, 'in\n');
+  const lasting = await EngineExec.start(host, container.id, ['sh', '-c', 'sleep 1; exit 6']);
+  killSandboxer();
+  assert.equal(await lasting.exited, 6);
+  const orphan = await EngineExec.start(host, container.id, ['sleep', '601']);
+  orphan.kill();
+  await orphan.exited;
+  await waitUntil(async () => {
+    const look = await EngineExec.start(host, container.id, ['ps']);
+    await look.exited;
+    return !look.stdout.includes('sleep 601');
+  });
+  await remove(container);
+  assert.deepEqual(listSandboxes(), []);
+});
+
+test('a paused container stands still, takes no exec, and can be killed', async () => {
+  const container = await create('i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done');
+  await start(container);
+  await container.waitForOutput('1\n');
+  await call('pauseContainer', { container: container.id });
+  await pauseMs(200);
+  const seen = container.stdout.length;
+  await pauseMs(300);
+  assert.equal(container.stdout.length, seen);
+  await assert.rejects(EngineExec.start(host, container.id, ['true']), /is paused/);
+  killSandboxer();
+  await assert.rejects(EngineExec.start(host, container.id, ['true']), /is paused/);
+  await call('resumeContainer', { container: container.id });
+  await waitUntil(() => container.stdout.length > seen);
+  await call('pauseContainer', { container: container.id });
+  await call('kill', { container: container.id, signal: 9 });
+  assert.equal(await container.exited, 137);
+  await remove(container);
+});
+
+test('limits can be changed as far as the machine goes', async () => {
+  const memory = { limit: 64 * MEBIBYTE };
+  const container = await create('sleep 600', { linux: { resources: { memory } } });
+  await start(container);
+  const update = (limit: number) =>
+    call('updateContainer', {
+      container: container.id,
+      resources: JSON.stringify({ memory: { limit } }),
+    });
+  await update(100 * MEBIBYTE);
+  const stats = await call('stats', { container: container.id });
+  assert.equal(stats.memoryLimitBytes, 100 * MEBIBYTE);
+  assert.ok(stats.pids >= 1 && stats.memoryBytes > 0);
+  await assert.rejects(update(8192 * MEBIBYTE), { code: 'SPEC_UNSUPPORTED', message: /256 MiB/ });
+  await remove(container);
+});
+
+test('several containers share a sandbox, and end with the one that it was made for', async () => {
+  const first = await create('hostname; sleep 600', { hostname: 'pod' });
+  await start(first);
+  await first.waitForOutput('pod\n');
+  const path = `/proc/${first.pid}/ns`;
+  const own = ['mount'].map((type) => ({ type }));
+  const shared = ['pid', 'ipc', 'uts', 'network'].map((type) => {
+    return { type, path: `${path}/${type === 'network' ? 'net' : type}` };
+  });
+  const namespaces = [...own, ...shared];
+  const second = await create('hostname; ps; exit 4', { sandbox: first, namespaces });
+  await start(second);
+  assert.equal(await second.exited, 4);
+  assert.match(second.stdout, /^pod\n/);
+  assert.match(second.stdout, /sleep 600/); // of the first one's pid namespace
+  await remove(second);
+  const third = await create('echo up; sleep 600', { sandbox: first });
+  const fourth = await create('sleep 600', { sandbox: first });
+  await start(third);
+  await third.waitForOutput('up\n');
+  killSandboxer();
+  await start(fourth);
+  await remove(fourth);
+  assert.equal(await fourth.exited, 137);
+  assert.equal(listSandboxes().length, 2);
+  await call('kill', { container: first.id, signal: 9 });
+  assert.equal(await first.exited, 137);
+  assert.equal(await third.exited, 137);
+  assert.equal(third.stderr, '');
+  for (const container of [first, third]) await remove(container);
+  assert.deepEqual(listSandboxes(), []);
+});
+
+test('people see nothing of the containers of engines', async () => {
+  const container = await create('sleep 600');
+  await start(container);
+  assert.equal(await host.succeed(['ps', '-aq']), '');
+  await host.succeed(['rm', '--all', '--force']);
+  assert.notEqual((await host.wardian(['inspect', container.id])).exitCode, 0);
+  assert.deepEqual((await call('info', {})).containers, { running: 1, exited: 0 });
+  await assert.rejects(call('shutdown', { force: false }), { code: 'CONTAINER_RUNNING' });
+  await remove(container);
+});
+
+const MEBIBYTE = 1024 * 1024;
+const PATIENCE_MS = 20_000;
+
+async function waitUntil(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!(await isTrue())) {
+    assert.ok(Date.now() < deadline, 'it took too long');
+    await pauseMs(20);
+  }
+}
+
+function pauseMs(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
