@@ -4,6 +4,7 @@ import { createId } from '../../host/random-id.ts';
 import { type Stub, startStub } from '../../host/stub-process.ts';
 import { SOCKET_NAME } from '../../sandboxer/api.ts';
 import type { Cleanup } from '../../util/cleanup.ts';
+import { checkCommand } from '../bundle/check-command.ts';
 import { findSandbox } from '../bundle/find-sandbox.ts';
 import { type Bind, listBinds } from '../bundle/list-binds.ts';
 import type { Bundle } from '../bundle/load-bundle.ts';
@@ -146,6 +147,7 @@ export class Making {
 
   async makeInGuest(cleanup: Cleanup): Promise<void> {
     const { id, bundle } = this.#request;
+    checkCommand(bundle.spec, bundle.rootfs); // Not before the hooks, which may have put it there.
     const { key, cgroups, network, stub } = this.#state;
     const remove = { container: key };
     cleanup.defer('sandbox', async () => {
