@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { chooseSizeClass } from './size-class.ts';
+import { chooseSizeClass, findMostMemory } from './size-class.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const memoryOf = (mebibytes: number): number =>
@@ -23,6 +23,14 @@ describe('the size class of a sandbox', () => {
       [1, 128, 256, 512, 900, 1024, 4096].map(memoryOf),
       [256, 256, 512, 1024, 1024, 2048, 8192],
     );
+  });
+
+  it('fits into its host', () => {
+    for (const hostMebibytes of [300, 1024, 3900, 24_000]) {
+      const most = findMostMemory(hostMebibytes * MEBIBYTE);
+      assert.ok(memoryOf(most / MEBIBYTE) <= hostMebibytes, String(hostMebibytes));
+      assert.ok(memoryOf(most / MEBIBYTE + 1) > hostMebibytes, String(hostMebibytes));
+    }
   });
 
   it('refuses what no machine has', () => {

@@ -18,6 +18,13 @@ const GUEST_FIXED_BYTES = 80 * MEBIBYTE;
 const PAGE_TABLE_SHARE = 64 / 4096;
 const MAX_CPUS = 64;
 
+/** The most that a container can use of a host's memory: the largest machine that fits into it has a little less. */
+export function findMostMemory(hostBytes: number): number {
+  let bytes = SMALLEST_BYTES;
+  while (bytes * 2 <= Math.min(hostBytes, LARGEST_BYTES)) bytes *= 2;
+  return Math.floor(usableBytes(bytes));
+}
+
 /** The smallest machine in which a container may use up its limits: whole CPUs, memory in powers of two. */
 export function chooseSizeClass(limits: { cpus?: number; memoryBytes?: number }): SizeClass {
   return { cpus: chooseCpus(limits.cpus), memoryBytes: chooseMemory(limits.memoryBytes) };

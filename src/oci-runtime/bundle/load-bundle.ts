@@ -35,6 +35,11 @@ export function loadBundle(directory: string, configPath?: string): Bundle {
     throw new WardianError('SPEC_INVALID', 'root.path is missing: there is no root file system');
   }
   const rootfs = resolveFolder(root.startsWith('/') ? root : `${real}/${root}`, 'root.path');
+  if (rootfs === '/') {
+    throw new WardianError('SPEC_INVALID', "root.path is the host's own root file system", {
+      hint: 'name a folder that holds one for the container',
+    });
+  }
   return { directory: real, rootfs, spec, text };
 }
 

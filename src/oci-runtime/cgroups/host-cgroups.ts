@@ -50,6 +50,18 @@ export function createHostCgroups(
   }
 }
 
+/** What `createHostCgroups` will make, so that it can be removed should its caller be killed meanwhile. */
+export function planHostCgroups(
+  request: CgroupRequest,
+  hierarchies?: readonly Hierarchy[],
+): HostCgroups {
+  if (request.manager === 'disabled') return NONE;
+  const place = placeCgroup(request.cgroupsPath, request.id, request.manager);
+  const paths = (hierarchies ?? findHierarchies()).map((hierarchy) => listSteps(hierarchy, place));
+  const made = paths.flat().filter((directory) => !existsSync(directory));
+  return { directories: paths.map((steps) => steps.at(-1) as string), made };
+}
+
 /** Changes the limits that `resources` names; the others stay. */
 export function updateHostCgroups(
   { directories }: HostCgroups,
@@ -95,8 +107,7 @@ function hasLimits(resources: Resources): boolean {
 
 /** Makes the folders down to a container's own, adding to `made` what was not there, and returns that one. */
 function makeCgroup(hierarchy: Hierarchy, place: CgroupPlace, made: string[]): string {
-  const base = place.isRelative ? path.posix.join(hierarchy.ownPath, place.path) : place.path;
-  const steps = listSteps(hierarchy.mountPoint, base);
+  const steps = listSteps(hierarchy, place);
   const directory = steps.at(-1) as string;
   for (let attempt = 1; !makeSteps(hierarchy, steps, made); attempt++) {
     if (attempt === MAX_ATTEMPTS) throw denied(directory, new Error('it vanishes again and again'));
@@ -106,8 +117,9 @@ function makeCgroup(hierarchy: Hierarchy, place: CgroupPlace, made: string[]): s
 }
 
 /** "/a/b" below a mount point, as the two folders to be there one after the other. */
-function listSteps(mountPoint: string, relative: string): string[] {
-  const names = relative.split('/').filter(Boolean);
+function listSteps({ mountPoint, ownPath }: Hierarchy, place: CgroupPlace): string[] {
+  const base = place.isRelative ? path.posix.join(ownPath, place.path) : place.path;
+  const names = base.split('/').filter(Boolean);
   return names.map((_, index) => path.posix.join(mountPoint, ...names.slice(0, index + 1)));
 }
 

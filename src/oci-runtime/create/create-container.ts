@@ -20,6 +20,7 @@ export async function createContainer(request: CreateRequest): Promise<CreatedCo
   const making = new Making(request);
   const cleanup = new Cleanup();
   try {
+    cleanup.defer('poststop hooks', () => making.runPoststop());
     making.makeFolder(cleanup);
     making.makeCgroups(cleanup);
     const stub = await making.startStub(cleanup);

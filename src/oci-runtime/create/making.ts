@@ -8,7 +8,7 @@ import { checkCommand } from '../bundle/check-command.ts';
 import { findSandbox } from '../bundle/find-sandbox.ts';
 import { type Bind, listBinds } from '../bundle/list-binds.ts';
 import type { Bundle } from '../bundle/load-bundle.ts';
-import { createHostCgroups } from '../cgroups/host-cgroups.ts';
+import { createHostCgroups, planHostCgroups } from '../cgroups/host-cgroups.ts';
 import type { HookRun } from '../host-work.ts';
 import type { RuntimeContext } from '../runtime-context.ts';
 import { SandboxerCalls } from '../sandboxer/sandboxer-calls.ts';
@@ -68,13 +68,15 @@ export class Making {
 
   makeCgroups(cleanup: Cleanup): void {
     const { id, bundle, context } = this.#request;
-    const cgroups = createHostCgroups({
+    const request = {
       cgroupsPath: bundle.spec.linux?.cgroupsPath,
       id,
       resources: bundle.spec.linux?.resources ?? {},
       manager: context.cgroupManager,
       mayBeMissing: context.userId !== 0,
-    });
+    };
+    this.#advance({ cgroups: planHostCgroups(request) });
+    const cgroups = createHostCgroups(request);
     cleanup.defer('cgroups', async () => {
       const { deleteHostCgroups } = await import('../cgroups/delete-cgroups.ts');
       await deleteHostCgroups(cgroups);
@@ -115,6 +117,13 @@ export class Making {
     return stub;
   }
 
+  /** Whatever was made when hooks had their turn is undone with hooks, too (runtime-spec, runtime.md, lifecycle). */
+  async runPoststop(): Promise<void> {
+    if (this.#stub === undefined) return;
+    const { runPoststop } = await import('../hooks/run-poststop.ts');
+    await runPoststop(this.#request.context, this.#state);
+  }
+
   async runHooks(kind: HookRun['kind']): Promise<void> {
     const hooks = this.#request.bundle.spec.hooks?.[kind] ?? [];
     if (hooks.length === 0) return;
@@ -151,6 +160,8 @@ export class Making {
     const { key, cgroups, network, stub } = this.#state;
     const remove = { container: key };
     cleanup.defer('sandbox', async () => {
+      // It waits for us, not for the process: the sandboxer would give it time to take an exit code.
+      this.#stub?.kill('SIGKILL');
       await this.#sandboxer.call('deleteContainer', remove);
     });
     const request = {

@@ -22,13 +22,20 @@ export function formatLogLine({ level, message }: LogEntry, format: LogFormat, t
   return `time="${stamp}" level=${level} msg=${JSON.stringify(message)}\n`;
 }
 
+/** A number behind the agent's own words. */
+const AGENT_STATUS = /^the agent answered with status \d+/;
+/** What the sandboxer calls a container; engines and people know it by another id. */
+const SANDBOXER_ID = /\bcontainer [0-9a-f]{64}\b/g;
+
 /** All that is known of a failure in one line: what failed, why, what to do. Engines look for some words in it. */
 export function describeFailure(thrown: unknown): string {
   const error = toWardianError(thrown);
   const parts = [withEngineWords(error)];
   let cause = error.cause;
   for (let depth = 0; cause instanceof Error && depth < MAX_CAUSES; depth++) {
-    if (!parts.some((part) => part.includes((cause as Error).message))) parts.push(cause.message);
+    const { message } = cause;
+    const isNews = !parts.some((part) => part.includes(message)) && !AGENT_STATUS.test(message);
+    if (isNews) parts.push(message);
     cause = cause.cause;
   }
   const cleanup = error.cleanupErrors.map((failure) => `; clean-up failed: ${failure}`).join('');
@@ -36,7 +43,8 @@ export function describeFailure(thrown: unknown): string {
   const hint = error.hint === undefined ? '' : ` (${error.hint})`;
   const text = `${parts.join(': ')}${hint}${cleanup}`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_MESSAGE_LENGTH);
+  const line = text.replace(/[\x00-\x1f\x7f]+/g, ' ');
+  return line.replace(SANDBOXER_ID, 'the container').slice(0, MAX_MESSAGE_LENGTH);
 }
 
 /**

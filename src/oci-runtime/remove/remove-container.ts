@@ -2,11 +2,11 @@ import { readdirSync, rmSync } from 'node:fs';
 import { killProcess, waitForEnd } from '../../host/wait-for-end.ts';
 import { Cleanup } from '../../util/cleanup.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
+import { runPoststop } from '../hooks/run-poststop.ts';
 import type { RuntimeContext } from '../runtime-context.ts';
 import { SandboxerCalls } from '../sandboxer/sandboxer-calls.ts';
 import type { ContainerState } from '../state/container-state.ts';
 import { getContainerFolder } from '../state/state-folder.ts';
-import { describeState } from '../state/status.ts';
 
 /** What a stub has to do yet when its process has ended: write what nobody has read, at most. */
 const STUB_TIMEOUT_MS = 2_000;
@@ -33,7 +33,7 @@ export async function removeContainer(
       hint: 'mend that and delete it again',
     });
   }
-  await runPoststop(context, state);
+  if (state.phase !== 'creating') await runPoststop(context, state);
   rmSync(getContainerFolder(context.root, state.id).path, { recursive: true, force: true });
 }
 
@@ -77,15 +77,4 @@ async function removeCgroups({ cgroups }: ContainerState): Promise<void> {
   if (cgroups.directories.length === 0) return;
   const { deleteHostCgroups } = await import('../cgroups/delete-cgroups.ts');
   await deleteHostCgroups(cgroups);
-}
-
-/** Whatever they do, the container is gone: what fails is told. */
-async function runPoststop(context: RuntimeContext, state: ContainerState): Promise<void> {
-  const { poststop } = state.hooks;
-  if (poststop.length === 0 || state.phase === 'creating') return;
-  const { runAllHooks } = await import('../hooks/run-hooks.ts');
-  const { bundle } = state;
-  const oci = describeState(state, 'stopped');
-  const run = { kind: 'poststop', hooks: poststop, state: oci, workingDirectory: bundle } as const;
-  for (const failure of await runAllHooks(run)) context.warn(failure);
 }

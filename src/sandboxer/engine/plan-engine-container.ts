@@ -6,7 +6,7 @@ import type { Namespace, Resources, Spec } from '../../oci/runtime-spec/types.ts
 import { DEFAULT_NEW_NAMESPACES } from '../../oci/translate/namespaces.ts';
 import { translateSpec } from '../../oci/translate/translate-spec.ts';
 import type { ContainerPlan } from '../../sandbox/container-plan.ts';
-import { chooseSizeClass } from '../../template/size-class.ts';
+import { chooseSizeClass, findMostMemory } from '../../template/size-class.ts';
 import type { CreateContainerRequest } from '../engine-api.ts';
 
 /** Where the guest sees what the host shares (protocol/agent.proto, Mount). */
@@ -101,7 +101,7 @@ export function withoutHostNumbers(resources: Resources): Resources {
   return { ...resources, cpu };
 }
 
-/** The limits that decide about the machine's size; what is beyond this host is no limit. */
+/** The limits that decide about the machine's size: as much of them as a machine of this host can have. */
 export function findLimits({ cpu, memory }: Resources): { cpus?: number; memoryBytes?: number } {
   const cpus = [quotaCpus(cpu?.quota, cpu?.period), countCpus(cpu?.cpus)].filter(
     (count) => count !== undefined,
@@ -109,7 +109,7 @@ export function findLimits({ cpu, memory }: Resources): { cpus?: number; memoryB
   const memoryBytes = Number(memory?.limit ?? 0n);
   return {
     ...(cpus.length > 0 && { cpus: Math.min(...cpus, availableParallelism()) }),
-    ...(memoryBytes > 0 && { memoryBytes: Math.min(memoryBytes, totalmem()) }),
+    ...(memoryBytes > 0 && { memoryBytes: Math.min(memoryBytes, findMostMemory(totalmem())) }),
   };
 }
 
