@@ -30,13 +30,15 @@ describe('the features', () => {
     linux: { capabilities: string[]; seccomp: { actions: string[] }; namespaces: string[] };
   };
   /** A specification with the parts that a feature is about. */
-  const translate = (changes: object) =>
+  const pid = { namespaces: [{ type: 'pid' }] };
+  const translate = ({ linux = {}, ...changes }: { linux?: object; [key: string]: unknown }) =>
     translateSpec(
       parseSpec(
         JSON.stringify({
           ociVersion: features.ociVersionMax,
           process: { cwd: '/', args: ['true'] },
           ...changes,
+          linux: { ...pid, ...linux },
         }),
       ),
       POLICY,
