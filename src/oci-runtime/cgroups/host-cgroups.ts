@@ -58,8 +58,10 @@ export function planHostCgroups(
   if (request.manager === 'disabled') return NONE;
   const place = placeCgroup(request.cgroupsPath, request.id, request.manager);
   const paths = (hierarchies ?? findHierarchies()).map((hierarchy) => listSteps(hierarchy, place));
+  // One that is there already is not ours to remove.
   const made = paths.flat().filter((directory) => !existsSync(directory));
-  return { directories: paths.map((steps) => steps.at(-1) as string), made };
+  const directories = paths.map((steps) => steps.at(-1) as string);
+  return { directories: directories.filter((directory) => made.includes(directory)), made };
 }
 
 /** Changes the limits that `resources` names; the others stay. */
