@@ -107,7 +107,7 @@ export class EngineRoom {
 
   /** Starts a command with piped standard streams. */
   start(argv: readonly string[]): ChildProcess {
-    const [file, ...rest] = buildEnterCommand(this.#initPid, argv);
+    const [file, ...rest] = this.buildCommand(argv);
     const child = spawn(file, rest, { env: this.environment, stdio: 'pipe' });
     this.#children.add(child);
     child.once('close', () => this.#children.delete(child));
@@ -117,8 +117,13 @@ export class EngineRoom {
 
   /** Runs a command on a pseudo-terminal; words are taken as they are by no shell but this one. */
   openTerminal(argv: readonly string[], preparation = ':'): PseudoTerminal {
-    const command = buildEnterCommand(this.#initPid, argv).map(quote).join(' ');
+    const command = this.buildCommand(argv).map(quote).join(' ');
     return new PseudoTerminal(`${preparation}\nexec ${command}`, this.environment);
+  }
+
+  /** The whole command that runs `argv` in here. */
+  buildCommand(argv: readonly string[]): [string, ...string[]] {
+    return buildEnterCommand(this.#initPid, argv);
   }
 
   /** Processes in the room, but its own first ones. */
