@@ -23,6 +23,7 @@ type Streams = {
 /** What the handlers need beside the containers. */
 export interface Surroundings {
   describe(): Promise<Omit<SandboxerInfo, 'version' | 'pid' | 'provisional' | 'containers'>>;
+  readonly isProvisional: boolean;
   drainPool(): Promise<void>;
   /** Asks the process to leave once this call is answered. */
   leave(): void;
@@ -31,7 +32,11 @@ export interface Surroundings {
 /** The sandboxer's API as a table: one line a method. */
 export function createHandlers(sandboxer: Sandboxer, surroundings: Surroundings): ServerHandlers {
   const unary: Unary = {
-    hello: async () => ({ version: VERSION, pid: process.pid, provisional: false }),
+    hello: async () => ({
+      version: VERSION,
+      pid: process.pid,
+      provisional: surroundings.isProvisional,
+    }),
     run: (request, signal) => sandboxer.run(request, signal),
     exec: (request) => sandboxer.exec(request),
     list: async ({ all }) => ({ containers: sandboxer.list(all) }),
@@ -102,7 +107,7 @@ async function getInfo(sandboxer: Sandboxer, surroundings: Surroundings): Promis
   return {
     version: VERSION,
     pid: process.pid,
-    provisional: false,
+    provisional: surroundings.isProvisional,
     containers: sandboxer.count(),
     ...(await surroundings.describe()),
   };

@@ -17,6 +17,7 @@ import { createServices, type ServiceOptions } from './create-services.ts';
 import { createHandlers } from './handlers.ts';
 import { sweepPool } from './pool/sweep-pool.ts';
 import { getPoolDirectory, WarmPool } from './pool/warm-pool.ts';
+import { findProvisionalKey, waitUntilUnneeded } from './provisional.ts';
 import { Sandboxer } from './sandboxer.ts';
 
 /** The guest comes from the configuration, which is read here. */
@@ -63,8 +64,11 @@ async function serve(
     guest: configuration.values.guest,
   });
   cleanup.defer('templates', () => pairs.close());
+  const provisionalKey = findProvisionalKey(options.environment);
+  const isProvisional = provisionalKey !== undefined;
   const pool: WarmPool = new WarmPool({
     ...configuration.values.pool,
+    ...(isProvisional && { size: 0 }), // it has no time to make any, and they would go with it
     directory: getPoolDirectory(directories.runtime),
     prepareImage: () => writeBuiltInImage(pairs.busyboxPath, warmUpDirectory),
     isStarting: () => sandboxer.registry.isStarting,
@@ -89,14 +93,17 @@ async function serve(
       pool: pool.describe(),
       configuration: configuration.settings,
     }),
+    isProvisional,
     drainPool: () => pool.drain(),
     leave: () => setImmediate(leave),
   });
   const connections = await listen(directories.runtime, handlers, cleanup);
   const isBusy = (): boolean => connections.wereUsed() || sandboxer.isBusy;
+  const { wereUsed } = connections;
   const left = Promise.race([
     asked,
     waitUntilIdle(isBusy, configuration.values.idleTimeoutMs),
+    ...(isProvisional ? [waitUntilUnneeded(sandboxer, provisionalKey, wereUsed)] : []),
   ]).then(async () => {
     for (const failure of await cleanup.run()) log(`while leaving: ${failure}`);
   });

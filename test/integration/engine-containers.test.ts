@@ -257,6 +257,32 @@ test('people see nothing of the containers of engines', async () => {
   await remove(container);
 });
 
+test('a sandboxer that was started for one container leaves with it, or when it is never made', async () => {
+  const own = new TestHost();
+  try {
+    mkdirSync(own.runtimeDirectory, { mode: 0o700 });
+    const options = { command: ['sh', '-c', 'sleep 0.5; exit 9'], rootfs };
+    const container = await EngineContainer.prepare(own, 'provisional', options);
+    own.environment['WARDIAN_PROVISIONAL'] = container.id;
+    const client = await connectSandboxer(own);
+    assert.equal((await client.call('info', {})).provisional, true);
+    assert.equal((await client.call('info', {})).pool.size, 0);
+    await client.call('createContainer', container.describe());
+    container.go();
+    await client.call('startContainer', { container: container.id });
+    assert.equal(await container.exited, 9);
+    await client.lost; // though this client is still there
+    await waitUntil(() => own.getSandboxerPid() === undefined);
+    own.environment['WARDIAN_PROVISIONAL'] = 'f'.repeat(64);
+    const next = await connectSandboxer(own); // starts one more, which adopts what has ended
+    await next.call('deleteContainer', { container: container.id });
+    next.close();
+    await waitUntil(() => own.getSandboxerPid() === undefined);
+  } finally {
+    await own.close();
+  }
+});
+
 const MEBIBYTE = 1024 * 1024;
 const PATIENCE_MS = 20_000;
 

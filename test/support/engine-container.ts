@@ -103,7 +103,7 @@ export class EngineContainer {
     } finally {
       client.close();
     }
-    container.#stub.go();
+    container.go();
     return container;
   }
 
@@ -127,6 +127,11 @@ export class EngineContainer {
   /** Fulfilled when the output begins with this text. */
   async waitForOutput(text: string): Promise<void> {
     await this.#stub.waitForOutput(text);
+  }
+
+  /** It was created: its stub attaches. */
+  go(): void {
+    this.#stub.go();
   }
 
   /** Kills the stub. */
