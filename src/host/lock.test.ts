@@ -101,3 +101,18 @@ test('waiting ends when it is cancelled', async () => {
   await assert.rejects(acquireLock(lockPath, { signal }), { code: 'CANCELLED' });
   await lock.release();
 });
+
+test('who held a lock in a folder that has gone leaves that of its successor alone', async () => {
+  const place = path.join(folder, 'place');
+  const lockPath = path.join(place, 'lock');
+  await mkdir(place);
+  const first = await acquireLock(lockPath);
+  await rm(place, { recursive: true });
+  await first.release(); // nothing there
+  await mkdir(place);
+  const second = await acquireLock(lockPath);
+  await first.release();
+  assert.deepEqual(await readdir(place), ['lock']);
+  await second.release();
+  await rm(place, { recursive: true });
+});

@@ -45,7 +45,7 @@ export async function acquireLock(lockPath: string, options: LockOptions = {}): 
   } finally {
     await rm(draft, { force: true });
   }
-  return { release: () => rm(lockPath, { force: true }) };
+  return { release: () => releaseLock(lockPath, holder) };
 }
 
 /** Runs `action` while holding the lock. */
@@ -60,6 +60,12 @@ export async function withLock<T>(
   } finally {
     await lock.release();
   }
+}
+
+/** The folder of the lock may have gone meanwhile, and another's come in its place. */
+async function releaseLock(lockPath: string, { token }: Holder): Promise<void> {
+  const holder = await readHolder(lockPath);
+  if (holder?.token === token) await rm(lockPath, { force: true });
 }
 
 async function waitUntilTaken(

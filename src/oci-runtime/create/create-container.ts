@@ -33,7 +33,7 @@ export async function createContainer(request: CreateRequest): Promise<CreatedCo
     making.finish();
     return { state: making.state, stub };
   } catch (error) {
-    throw await cleanup.fail(error);
+    throw explainFailure(await cleanup.fail(error), request.bundle.spec);
   } finally {
     making.close();
   }

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { getOwnIdentity } from '../../host/process-identity.ts';
 import { createId } from '../../host/random-id.ts';
 import { type Stub, startStub } from '../../host/stub-process.ts';
@@ -19,6 +18,7 @@ import {
   createContainerFolder,
   getContainerFolder,
   PUBLIC_FILE_MODE,
+  removeContainerFolder,
   replaceFile,
   writeState,
 } from '../state/state-folder.ts';
@@ -63,7 +63,7 @@ export class Making {
   makeFolder(cleanup: Cleanup): void {
     const { bundle, context } = this.#request;
     this.#folder = createContainerFolder(context.root, this.#state, bundle.text);
-    cleanup.defer('state', () => rmSync(this.#folder.path, { recursive: true, force: true }));
+    cleanup.defer('state', () => removeContainerFolder(context.root, this.#folder));
   }
 
   makeCgroups(cleanup: Cleanup): void {

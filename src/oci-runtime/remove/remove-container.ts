@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { killProcess, waitForEnd } from '../../host/wait-for-end.ts';
 import { Cleanup } from '../../util/cleanup.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
@@ -6,7 +6,7 @@ import { runPoststop } from '../hooks/run-poststop.ts';
 import type { RuntimeContext } from '../runtime-context.ts';
 import { SandboxerCalls } from '../sandboxer/sandboxer-calls.ts';
 import type { ContainerState } from '../state/container-state.ts';
-import { getContainerFolder } from '../state/state-folder.ts';
+import { getContainerFolder, removeContainerFolder } from '../state/state-folder.ts';
 
 /** What a stub has to do yet when its process has ended: write what nobody has read, at most. */
 const STUB_TIMEOUT_MS = 2_000;
@@ -34,7 +34,7 @@ export async function removeContainer(
     });
   }
   if (state.phase !== 'creating') await runPoststop(context, state);
-  rmSync(getContainerFolder(context.root, state.id).path, { recursive: true, force: true });
+  removeContainerFolder(context.root, getContainerFolder(context.root, state.id));
 }
 
 async function removeFromSandboxer(

@@ -61,8 +61,7 @@ export function createContainerFolder(
 ): ContainerFolder {
   const folder = getContainerFolder(root, state.id);
   ensurePrivateDirectory(root);
-  const { pid, startTime } = getOwnIdentity();
-  const draft = describeFolder(`${root}/:${pid}.${startTime}`);
+  const draft = describeFolder(nameDraft(root));
   rmSync(draft.path, { recursive: true, force: true });
   try {
     mkdirSync(draft.path, { mode: 0o700 });
@@ -79,6 +78,19 @@ export function createContainerFolder(
       hint: 'choose another id, or delete that one first',
     });
   }
+}
+
+/** Removes a container's folder, from one moment to the next: others wait for its lock, and put files in it for that. */
+export function removeContainerFolder(root: string, { path }: ContainerFolder): void {
+  const draft = nameDraft(root);
+  rmSync(draft, { recursive: true, force: true });
+  try {
+    renameSync(path, draft);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return; // gone already
+    throw error;
+  }
+  rmSync(draft, { recursive: true, force: true });
 }
 
 /** Replaces the state; a reader, or a crash, meets the old one or the new one. */
@@ -130,6 +142,12 @@ export function replaceFile(filePath: string, content: string, mode = 0o600): vo
     rmSync(draft, { force: true });
     throw nameFullDisk(error, filePath.slice(0, end));
   }
+}
+
+/** What this process has in hand below a root. */
+function nameDraft(root: string): string {
+  const { pid, startTime } = getOwnIdentity();
+  return `${root}/:${pid}.${startTime}`;
 }
 
 function describeFolder(path: string): ContainerFolder {
