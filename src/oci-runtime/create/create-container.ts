@@ -3,6 +3,7 @@ import { Cleanup } from '../../util/cleanup.ts';
 import { clearLeftover } from '../remove/clear-leftover.ts';
 import type { ContainerState } from '../state/container-state.ts';
 import { removeDrafts } from '../state/state-folder.ts';
+import { explainFailure } from './explain-failure.ts';
 import { type CreateRequest, Making } from './making.ts';
 
 export interface CreatedContainer {
