@@ -35,7 +35,7 @@ static int parse_options(int count, char **options) {
 }
 
 static void make_run_directories(void) {
-    static const char *const names[] = {"", "/layers", "/layers/0", "/scratch", "/root", "/spare", "/share"};
+    static const char *const names[] = {"", "/layers", "/layers/0", "/scratch", "/root", "/spare", "/share", "/shm"};
     char path[PATH_MAX];
     for (size_t i = 0; i < COUNT(names); i++) {
         snprintf(path, sizeof path, "%s%s", settings.run_dir, names[i]);

@@ -6,6 +6,7 @@
 #include "process/hooks.h"
 #include "process/identity.h"
 #include "process/spawn.h"
+#include "rootfs/borrow.h"
 #include "rootfs/layers.h"
 #include "rootfs/mounts.h"
 #include "rootfs/path.h"
@@ -77,8 +78,12 @@ static int join_container(const struct container *container, struct failure *why
 static int join_others(const struct spawn *spawn, struct failure *why) {
     for (size_t i = 0; i < spawn->joins_count; i++) {
         const struct joined *join = &spawn->joins[i];
-        if (join->namespace == CLONE_NEWPID || setns(join->pidfd, (int)join->namespace) == 0) continue;
-        return fail_errno(why, errno, "cannot join another container's namespace %llx", (unsigned long long)join->namespace);
+        int error = join->namespace == CLONE_NEWPID || setns(join->pidfd, (int)join->namespace) == 0 ? 0 : -errno;
+        // Queues and semaphores are one half of what processes share, files in /dev/shm the other.
+        if (!error && join->namespace == CLONE_NEWIPC) error = borrow_shm(join->pidfd);
+        if (error && error != -ENOENT) {
+            return fail_errno(why, error, "cannot join another container's namespace %llx", (unsigned long long)join->namespace);
+        }
     }
     return 0;
 }

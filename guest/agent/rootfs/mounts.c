@@ -1,5 +1,6 @@
 #include "rootfs/mounts.h"
 
+#include "rootfs/borrow.h"
 #include "rootfs/copy-up.h"
 #include "rootfs/path.h"
 #include "rootfs/share.h"
@@ -18,13 +19,15 @@ static int mount_here(const char *source, const char *type, uint64_t flags, cons
 
 static const uint64_t PROPAGATION_FLAGS = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE | MS_REC;
 
+// Without asking the file system, which may be the host's.
 static bool is_directory(int fd) {
-    struct stat status;
-    return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+    AUTO_CLOSE int itself = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return itself >= 0;
 }
 
-// Only what the host shares can be bound: all else is the agent's.
+// Only what the host shares, or another container lends, can be bound: all else is the agent's.
 static int open_source(const char *source) {
+    if (strcmp(source, BORROWED_SHM) == 0) return borrow_open_shm();
     const char *path = share_relative(source);
     return path ? share_open(path) : -EPERM;
 }

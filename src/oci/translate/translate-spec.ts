@@ -11,6 +11,7 @@ import { translateResources } from './cgroup-files.ts';
 import { translateDevices } from './devices.ts';
 import { type BindSource, translateMounts, translateRootfsPropagation } from './mounts.ts';
 import { DEFAULT_NEW_NAMESPACES, type NewNamespace, translateNamespaces } from './namespaces.ts';
+import { translateSharedMemory } from './shared-memory.ts';
 import { translateProcess } from './translate-process.ts';
 import { invalid, unsupported } from './unsupported.ts';
 
@@ -32,6 +33,8 @@ export interface TranslationPolicy {
   bindSource?: BindSource;
   /** Namespaces of another container of the sandbox, instead of new ones. */
   joins?: GuestJoin[];
+  /** Size of the tmpfs that an engine binds to /dev/shm, which one of the guest replaces. */
+  sharedMemoryBytes?: bigint | undefined;
   /** What hooks in the guest get on stdin. */
   hookState?: string;
 }
@@ -58,7 +61,10 @@ export function translateSpec(spec: Spec, policy: TranslationPolicy): GuestConta
     process: translateProcess(requireProcess(spec), surroundings),
     namespaces: translateNamespaces(linux, { allowed, joins }),
     hostname: spec.hostname ?? '',
-    mounts: translateMounts(spec.mounts ?? [], policy.bindSource ?? (() => undefined)),
+    mounts: translateSharedMemory(
+      translateMounts(spec.mounts ?? [], policy.bindSource ?? (() => undefined)),
+      { joins, sharedMemoryBytes: policy.sharedMemoryBytes },
+    ),
     files: policy.files ?? [],
     devices: translateDevices(linux.devices ?? []),
     maskedPaths: linux.maskedPaths ?? [],

@@ -8,6 +8,7 @@ import { translateSpec } from '../../oci/translate/translate-spec.ts';
 import type { ContainerPlan } from '../../sandbox/container-plan.ts';
 import { chooseSizeClass, findMostMemory } from '../../template/size-class.ts';
 import type { CreateContainerRequest } from '../engine-api.ts';
+import { measureSharedMemory } from './measure-shared-memory.ts';
 
 /** Where the guest sees what the host shares (protocol/agent.proto, Mount). */
 const SHARE_IN_GUEST = '/run/wardian/share';
@@ -42,6 +43,7 @@ export function planEngineContainer(
       return bind === undefined ? undefined : `${SHARE_IN_GUEST}/${share.folder}/${bind}`;
     },
     joins,
+    sharedMemoryBytes: measureSharedMemory(spec.mounts ?? [], share),
     hookState,
   });
   const taps = network?.interfaces.map(({ backend }) => backend) ?? [];

@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 
 static char *hook_environment[] = {"MARK=seen"};
 
@@ -94,6 +95,13 @@ static void neighbours_share_what_they_join(void) {
     struct streams *streams = calloc(1, sizeof *streams);
     message(CreateContainerRequest) first = describe_shared("first", process_of("sleep", NULL));
     first.hostname = "theirs";
+    message(Mount) own_shm[PLAIN_MOUNTS + 1], lent_shm[PLAIN_MOUNTS + 1];
+    memcpy(own_shm, mounts, PLAIN_MOUNTS * sizeof *mounts);
+    memcpy(lent_shm, mounts, PLAIN_MOUNTS * sizeof *mounts);
+    own_shm[PLAIN_MOUNTS] = (message(Mount)){.destination = "/dev/shm", .type = "tmpfs", .source = "shm"};
+    lent_shm[PLAIN_MOUNTS] = (message(Mount)){.destination = "/dev/shm", .source = "/run/wardian/shm", .flags = MS_BIND};
+    first.mounts = own_shm;
+    first.mounts_count = PLAIN_MOUNTS + 1;
     CHECK(streams && create_as(&first) == 0 && start("first") == 0);
     message(ExecRequest) exec = {.container_id = "first", .exec_id = "e", .has_process = true, .process = process_of("queue", NULL)};
     message(StartResponse) started = {0};
@@ -103,12 +111,14 @@ static void neighbours_share_what_they_join(void) {
     message(CreateContainerRequest) second = describe_shared("second", process_of("neighbours", NULL));
     second.joins = joins;
     second.joins_count = 3;
+    second.mounts = lent_shm;
+    second.mounts_count = PLAIN_MOUNTS + 1;
     CHECK(create_as(&second) == STATUS_INVALID_ARGUMENT); // anew and joined
     second.namespaces = CLONE_NEWNS;
     second.hostname = "";
-    expect(&second, 0, "pid=1 host=theirs queue=1\n");
+    expect(&second, 0, "pid=1 host=theirs queue=1 shm=1\n");
     second = describe_shared("second", process_of("neighbours", NULL));
-    expect(&second, 0, "pid=0 host=glass queue=0\n");
+    expect(&second, 0, "pid=0 host=glass queue=0 shm=0\n");
     second.joins = &(message(Join)){CLONE_NEWIPC, "nobody"};
     second.joins_count = 1;
     second.namespaces = CLONE_NEWNS;
