@@ -3,6 +3,7 @@ import { exec, libraryExec } from './exec.ts';
 import { floor } from './floor.ts';
 import { coldBoot, library } from './library.ts';
 import { memory } from './memory.ts';
+import { networkReceive, networkRoundTrips, networkSend } from './network.ts';
 import { parallel } from './parallel.ts';
 import type { Row } from './row.ts';
 import { firstRun, run } from './run.ts';
@@ -18,5 +19,8 @@ export const ALL_ROWS: readonly Row[] = [
   libraryExec,
   parallel,
   memory,
+  networkSend,
+  networkReceive,
+  networkRoundTrips,
   floor,
 ];
