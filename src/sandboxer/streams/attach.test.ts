@@ -137,3 +137,36 @@ test('a client whose first frames are a breach does not hold the output back', a
   io.stdout.push(0, Buffer.from('out'), false);
   assert.equal(io.stdout.oldest, 3);
 });
+
+test('an owner for whom output is kept is told of the end when it has everything', async () => {
+  const [io, client] = [makeProcess(), makeStream()];
+  const end = attachClient({ io, keepsOutput: true }, REQUEST, client.stream);
+  let isOver = false;
+  void end.then(() => {
+    isOver = true;
+  });
+  io.stdout.push(0, Buffer.from('last words'), true);
+  io.end({ exitCode: 3, signal: 0, outOfMemory: false });
+  client.say(STREAM_KIND.stdoutAcknowledged, 5);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isOver, false);
+  client.say(STREAM_KIND.stdoutAcknowledged, 10);
+  assert.equal((await end).kind, 'exited');
+  await io.taken;
+});
+
+test('an owner for whom output is kept, and that was lost, misses nothing when it comes back', async () => {
+  const [io, first, second] = [makeProcess(), makeStream(), makeStream()];
+  const lost = attachClient({ io, keepsOutput: true }, REQUEST, first.stream);
+  io.stdout.push(0, Buffer.from('0123'), false);
+  first.say(STREAM_KIND.stdoutAcknowledged, 2);
+  first.leave();
+  assert.equal((await lost).kind, 'lost');
+  io.stdout.push(4, Buffer.from('456'), false);
+  assert.equal(io.stdout.oldest, 2);
+  const from = { stdout: 2, stderr: 0, stdin: 0 };
+  const end = attachClient({ io, keepsOutput: true }, { ...REQUEST, from }, second.stream);
+  assert.deepEqual(second.sent, ['1@2:23', '1@4:456']);
+  second.leave();
+  await end;
+});
