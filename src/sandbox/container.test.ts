@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { AgentClient } from '../agent/agent-client.ts';
-import type { VirtualMachine } from '../hypervisor/driver.ts';
+import type { VirtualMachine, VirtualMachineExit } from '../hypervisor/driver.ts';
 import type { GuestProcess } from '../oci/guest-operations.ts';
 import { Container } from './container.ts';
 import { ProcessIo, STREAM_START } from './process-io.ts';
@@ -24,9 +24,10 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 /** A container whose guest does what it is asked for, and what it was asked for. */
-function makeContainer(machine: Partial<VirtualMachine> = {}) {
+function makeContainer(machine: Partial<VirtualMachine> = {}, changes: Partial<SandboxState> = {}) {
   const calls: string[] = [];
-  const io = new ProcessIo({ containerId: ID, execId: '' }, STREAM_START);
+  const id = changes.id ?? ID;
+  const io = new ProcessIo({ containerId: id, execId: '' }, STREAM_START);
   const stdio = { exit: new Promise(() => {}), acknowledge: () => {}, endStdin: () => {} };
   const agent = {
     ended: new Promise(() => {}),
@@ -36,6 +37,7 @@ function makeContainer(machine: Partial<VirtualMachine> = {}) {
       calls.push(`signal ${signal} to ${execId === EXEC_ID ? 'exec' : execId}`);
     },
     deleteProcess: async () => {},
+    startContainer: async () => ({ pid: 6, execErrno: 0, execMessage: '' }),
     close: () => {},
   } as unknown as AgentClient;
   const state: SandboxState = {
@@ -51,6 +53,7 @@ function makeContainer(machine: Partial<VirtualMachine> = {}) {
     status: 'running',
     error: '',
     execs: [],
+    ...changes,
   };
   const vmm = {
     record: { directory: path.join(directory, 'machine') },
@@ -60,7 +63,29 @@ function makeContainer(machine: Partial<VirtualMachine> = {}) {
   } as unknown as VirtualMachine;
   const sandbox = new Sandbox(vmm, agent);
   const container = new Container({ directory, state, sandbox, io });
-  return { container, io, calls };
+  return { container, io, calls, sandbox };
+}
+
+const STUB = { pid: 1, startTicks: '1' };
+const SECOND = 'c'.repeat(64);
+
+/** A machine that ends when it is killed. */
+function makeMortal(): Partial<VirtualMachine> & { readonly killed: boolean } {
+  let end = (_: VirtualMachineExit): void => {};
+  let killed = false;
+  const exited = new Promise<VirtualMachineExit>((resolve) => {
+    end = resolve;
+  });
+  return {
+    exited,
+    get killed() {
+      return killed;
+    },
+    kill: async () => {
+      killed = true;
+      end({ exitCode: undefined, signal: 'SIGKILL', reason: 'it was killed' });
+    },
+  };
 }
 
 const PLAN = { execId: EXEC_ID, process: { args: ['true'] } as unknown as GuestProcess };
@@ -100,4 +125,55 @@ test('the folder of a machine goes with it, wherever that lies', async () => {
   io.end(EXITED);
   await container.finished;
   assert.ok(!existsSync(elsewhere));
+});
+
+test('a container of an engine runs when it is started, and once', async () => {
+  const { container } = makeContainer({}, { status: 'created', engine: { stub: STUB } });
+  assert.deepEqual([container.running, container.isAlive], [false, true]);
+  await assert.rejects(container.exec({ ...PLAN, owned: true }), { code: 'CONTAINER_NOT_RUNNING' });
+  await container.start();
+  assert.equal(container.running, true);
+  await assert.rejects(container.start(), { code: 'CONTAINER_RUNNING' });
+});
+
+test('the end of an engine’s container is written down when its stub has the output', async () => {
+  const machine = makeMortal();
+  const { container, io } = makeContainer(machine, { engine: { stub: STUB } });
+  io.end(EXITED);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([container.state.status, machine.killed], ['running', false]);
+  io.markTaken();
+  assert.deepEqual(await container.ended, EXITED);
+  assert.equal(container.state.status, 'exited');
+  await container.finished;
+  assert.equal(machine.killed, true);
+});
+
+test('a container that has joined ends alone, and with the sandbox without blame', async () => {
+  const machine = makeMortal();
+  const { container: own, io: ownIo, sandbox } = makeContainer(machine, { engine: { stub: STUB } });
+  const [second, third] = [SECOND, 'd'.repeat(64)].map((id) => {
+    const { state } = makeContainer({}, { id, engine: { stub: STUB, sandbox: ID } }).container;
+    const io = new ProcessIo({ containerId: id, execId: '' }, STREAM_START);
+    const home = path.join(directory, id);
+    mkdirSync(home);
+    return new Container({ directory: home, state, sandbox, io });
+  }) as [Container, Container];
+  second.io.markTaken();
+  second.io.end(EXITED);
+  assert.deepEqual(await second.finished, EXITED);
+  assert.deepEqual([machine.killed, own.isAlive], [false, true]);
+  for (const { io } of [own, third]) io.markTaken();
+  ownIo.end(EXITED);
+  assert.deepEqual(await own.finished, EXITED);
+  assert.deepEqual(await third.finished, { exitCode: 137, signal: 9, outOfMemory: false });
+  assert.equal(third.state.error, '');
+});
+
+test('a machine that dies by itself is named as the reason by all that lived in it', async () => {
+  const machine = makeMortal();
+  const { container, io } = makeContainer(machine, { engine: { stub: STUB } });
+  io.markTaken();
+  await machine.kill?.();
+  assert.equal((await container.finished).sandboxFailure, 'it was killed');
 });

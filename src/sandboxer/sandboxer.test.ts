@@ -108,3 +108,59 @@ test('damaged states are cleared away, and one that cannot be does not keep the 
   assert.equal(existsSync(damagedFolder), false);
   assert.match(lines.sort().join('\n'), /^cleared .*2222 away: .*\ncould not clear .*3333 away/);
 });
+
+const STUB = { pid: 1, startTicks: '1' };
+
+/** How the stub of an engine's container hears of an end that it missed. */
+async function attachStub(container: string) {
+  const stream = {
+    send: () => {},
+    drained: async () => {},
+    onFrame: () => {},
+    signal: new AbortController().signal,
+    closed: new Promise<void>(() => {}),
+  };
+  const request = { container, stdin: true, owner: true, from: 'start' as const };
+  return await sandboxer.attach(request, stream);
+}
+
+test('an engine’s container that ended under an earlier sandboxer has its exit code until it is deleted', async () => {
+  const exit = { exitCode: 4, signal: 0, outOfMemory: false };
+  const left = leaveEnded(ID, { engine: { stub: STUB }, exit });
+  await adoptAll(sandboxer, services, () => {});
+  assert.deepEqual(sandboxer.list(true), []);
+  assert.deepEqual(sandboxer.count(), { running: 0, exited: 1 });
+  assert.equal(sandboxer.isBusy, false);
+  assert.deepEqual(await attachStub(ID), exit);
+  await assert.rejects(sandboxer.remove(ID, true, 0), { code: 'CONTAINER_NOT_FOUND' });
+  await sandboxer.engine.delete(ID);
+  assert.equal(existsSync(left), false);
+  await sandboxer.engine.delete(ID);
+  assert.deepEqual(sandboxer.count(), { running: 0, exited: 0 });
+});
+
+test('of engines’ containers, too, what was half-made is cleared away, and what lost its sandbox', async () => {
+  const [halfMade, orphan] = ['4', '5'].map((digit) => digit.repeat(64)) as [string, string];
+  const status = 'created';
+  const folders = [
+    leaveEnded(halfMade, { status, engine: { stub: STUB } }),
+    leaveEnded(orphan, { status: 'running', engine: { stub: STUB, sandbox: '6'.repeat(64) } }),
+  ];
+  const lines: string[] = [];
+  await adoptAll(sandboxer, services, (line) => lines.push(line));
+  assert.deepEqual(
+    folders.map((left) => existsSync(left)),
+    [false, false],
+  );
+  assert.match(lines.sort().join('\n'), /4444 away: .*made\ncleared .*5555 away: its sandbox/);
+});
+
+test('who had joined a sandbox that ended unseen has ended with it', async () => {
+  const second = '7'.repeat(64);
+  leaveEnded(ID, { engine: { stub: STUB }, exit: { exitCode: 0, signal: 0, outOfMemory: false } });
+  leaveEnded(second, { status: 'running', engine: { stub: STUB, sandbox: ID } });
+  await adoptAll(sandboxer, services, () => {});
+  const { exitCode, sandboxFailure } = await attachStub(second);
+  assert.equal(exitCode, 137);
+  assert.match(sandboxFailure ?? '', /its sandbox has ended/);
+});
