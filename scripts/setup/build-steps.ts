@@ -33,7 +33,7 @@ export interface Step {
 const STAMP = 'dist/.stamp';
 
 /** What makes the bundles. */
-const BUNDLER = ['bundle.ts', 'warm-bundle.ts', 'quiet-sandboxer.ts'].map(
+const BUNDLER = ['bundle.ts', 'warm-bundle.ts', 'warmings.ts', 'quiet-sandboxer.ts'].map(
   (file) => `scripts/setup/${file}`,
 );
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { Script } from 'node:vm';
 import { bundleEntry, writeCode, writeLoader } from './bundle.ts';
 import { warmBundle } from './warm-bundle.ts';
+import { QUICK_WARMING, RUNTIME_WARMING } from './warmings.ts';
 
 let directory = '';
 
@@ -68,19 +69,23 @@ test('one loader chooses between two bundles by the first word', () => {
   );
 });
 
-test('a warm cache has the functions of the commands that ran, and V8 takes it', async () => {
-  const source = path.resolve(import.meta.dirname, '../../src/cli/quick-main.ts');
-  writeCode(directory, 'tool', (await bundleEntry(source)).code);
-  const cachePath = path.join(directory, 'tool.code.cache');
-  const cold = readFileSync(cachePath).length;
-  await warmBundle(directory, 'tool');
-  const cachedData = readFileSync(cachePath);
-  assert.ok(cachedData.length > 2 * cold, `${cachedData.length} bytes after ${cold}`);
-  const code = readFileSync(path.join(directory, 'tool.code.js'), 'latin1');
-  assert.equal(new Script(code, { cachedData }).cachedDataRejected, false);
-});
+const WARMINGS = { 'cli/quick-main.ts': QUICK_WARMING, 'oci-runtime/main.ts': RUNTIME_WARMING };
+
+for (const [source, warming] of Object.entries(WARMINGS)) {
+  test(`a warm cache of ${source} has the functions of the commands that ran, and V8 takes it`, async () => {
+    const entry = path.resolve(import.meta.dirname, '../../src', source);
+    writeCode(directory, 'tool', (await bundleEntry(entry)).code);
+    const cachePath = path.join(directory, 'tool.code.cache');
+    const cold = readFileSync(cachePath).length;
+    await warmBundle(directory, 'tool', warming);
+    const cachedData = readFileSync(cachePath);
+    assert.ok(cachedData.length > 1.2 * cold, `${cachedData.length} bytes after ${cold}`);
+    const code = readFileSync(path.join(directory, 'tool.code.js'), 'latin1');
+    assert.equal(new Script(code, { cachedData }).cachedDataRejected, false);
+  });
+}
 
 test('code that fails is told when its cache is warmed', async () => {
   writeCode(directory, 'tool', 'throw new Error("broken")');
-  await assert.rejects(warmBundle(directory, 'tool'), /broken/);
+  await assert.rejects(warmBundle(directory, 'tool', QUICK_WARMING), /broken/);
 });

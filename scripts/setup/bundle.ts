@@ -4,6 +4,7 @@ import { build } from 'esbuild';
 import { QUICK_WORDS } from '../../src/cli/quick-verbs.ts';
 import { replaceFile } from '../support/replace-file.ts';
 import { warmBundle } from './warm-bundle.ts';
+import { QUICK_WARMING, RUNTIME_WARMING } from './warmings.ts';
 
 /** The bundle of the commands that are waited for most. */
 const QUICK = 'wardian-quick';
@@ -30,7 +31,8 @@ export async function bundle(root: string): Promise<void> {
     const { code } = await bundleEntry(path.join(root, entry));
     writeCode(directory, name, code);
   }
-  await warmBundle(directory, QUICK);
+  await warmBundle(directory, QUICK, QUICK_WARMING);
+  await warmBundle(directory, RUNTIME, RUNTIME_WARMING);
   writeLoader(directory, 'sandboxer');
   writeLoader(directory, RUNTIME);
   writeLoader(directory, 'wardian', { name: QUICK, words: QUICK_WORDS });

@@ -11,9 +11,14 @@ import { VERSION } from '../../src/util/version.ts';
 
 /** What answers commands as the sandboxer does when all goes well, and runs nothing: the words, without the deeds. */
 const ANSWERS: Readonly<Record<string, object>> = {
-  hello: { version: VERSION, pid: 1 },
+  hello: { version: VERSION, pid: 1, provisional: false },
   run: { id: '', name: 'quiet', warnings: [] },
   exec: { pid: 1 },
+  createContainer: { pid: 1 },
+  startContainer: {},
+  deleteContainer: {},
+  execContainer: { pid: 1 },
+  kill: {},
 };
 
 async function attach(stream: ServerStream): Promise<object> {

@@ -5,10 +5,12 @@ import { run } from '../support/run.ts';
 import { withQuietSandboxer } from './quiet-sandboxer.ts';
 
 /** Commands whose functions are worth having in the cache. */
-const COMMANDS = [
-  ['exec', 'container', 'true'],
-  ['run', '--rm', 'image', 'true'],
-];
+export interface Warming {
+  readonly commands: readonly (readonly string[])[];
+  /** Makes what they find; the folder is also that of the programs beside the bundle. */
+  prepare?(folder: string): void;
+}
+
 /** Each takes a tenth of a second. */
 const TIMEOUT_MS = 60_000;
 
@@ -23,16 +25,22 @@ process.on('exit', () => writeFileSync(cachePath, script.createCachedData()));
 script.runInThisContext()(exports, require, module, filename, __dirname);
 `;
 
-/** Puts into a bundle's cache, beside what every start runs, the functions that these commands call. */
-export async function warmBundle(directory: string, name: string): Promise<void> {
+/** Puts into a bundle's cache, beside what every start runs, the functions that some commands call. */
+export async function warmBundle(
+  directory: string,
+  name: string,
+  { commands, prepare }: Warming,
+): Promise<void> {
   const cachePath = path.join(directory, `${name}.code.cache`);
   await withQuietSandboxer(async (environment, folder) => {
     const warmer = path.join(folder, 'warmer.cjs');
     const warmed = path.join(folder, 'cache');
     writeFileSync(warmer, WARMER);
     copyFileSync(cachePath, warmed);
-    for (const command of COMMANDS) {
+    prepare?.(folder);
+    for (const command of commands) {
       await run([process.execPath, '--', warmer, ...command], {
+        directory: folder,
         environment: {
           ...environment,
           WARDIAN_WARM_CODE: path.join(directory, `${name}.code.js`),

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isProcessAlive, type ProcessIdentity } from './process-identity.ts';
 
 /** Between two looks: the kernel tells the end of a process to its parent, and to holders of a pidfd, which Node has not. */
@@ -11,7 +10,7 @@ export async function waitForEnd(identity: ProcessIdentity, timeoutMs: number): 
   let pauseMs = FIRST_PAUSE_MS;
   while (isProcessAlive(identity)) {
     if (Date.now() > deadline) return false;
-    await delay(pauseMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
   return true;

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno, WardianError } from '../../util/errors.ts';
 import type { HostCgroups } from '../state/container-state.ts';
 import { OWN_PARENT } from './cgroup-path.ts';
@@ -43,7 +42,7 @@ async function removeCgroup(directory: string, deadline: number): Promise<void> 
     }
     killAll(folders);
     // Version 1 tells nobody when a cgroup gets empty.
-    await delay(pauseMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }
