@@ -57,6 +57,12 @@ test('one that cannot be there, or cannot run, fails at once', () => {
   assert.throws(() => check('/etc/hostname'), { code: 'COMMAND_NOT_FOUND' });
 });
 
+test('the way to a mount is made with it', () => {
+  check('/sbin/init', {}, ['/sbin/init']);
+  check('init', { env: ['PATH=/sbin'] }, ['/sbin/init']);
+  assert.throws(() => check('/sbin/other', {}, ['/sbin/init']), { code: 'COMMAND_NOT_FOUND' });
+});
+
 test('what lies below a mount is left to the guest', () => {
   check('/data/program', {}, ['/data']);
   check('/var-run/program', {}, ['/run']);

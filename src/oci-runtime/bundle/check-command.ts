@@ -81,6 +81,8 @@ function walk({ rootfs, covered }: Tree, candidate: string): string {
       name === '..' ? posix.dirname(place || '/').replace(/^\/$/, '') : `${place}/${name}`;
     if (covered.has(next)) return 'unknown';
     const link = readLink(rootfs + next);
+    if (link === null)
+      return isBelowMount(covered, [next, ...rest].join('/')) ? 'unknown' : 'missing';
     if (link === undefined) {
       place = next;
       continue;
@@ -93,7 +95,14 @@ function walk({ rootfs, covered }: Tree, candidate: string): string {
   return place || '/';
 }
 
-/** Where a link leads; undefined for what is none. */
-function readLink(path: string): string | undefined {
-  return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
+/** Folders on the way to the place of a mount are made with it, and so is the file that another file is mounted on. */
+function isBelowMount(covered: ReadonlySet<string>, place: string): boolean {
+  return [...covered].some((mount) => `${place}/`.startsWith(`${mount}/`));
+}
+
+/** Where a link leads; undefined for what is none, null for nothing. */
+function readLink(path: string): string | null | undefined {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined) return null;
+  return status.isSymbolicLink() ? readlinkSync(path) : undefined;
 }
