@@ -30,8 +30,21 @@ static void check_marker(const struct vector *vector, bool offer) {
     CHECK(same == (strcmp(vector_value(vector, "verdict"), "valid") == 0));
 }
 
+static void check_shared_container(const message(CreateContainerRequest) *create, const struct vector *vector) {
+    const message(Scheduler) *scheduler = &create->process.scheduler;
+    CHECK(strcmp(create->rootfs.folder, vector_value(vector, ".rootfs.folder")) == 0 && create->rootfs.layers_count == 0);
+    CHECK(create->process.has_scheduler && scheduler->nice == -5 && scheduler->period_nanoseconds == 25000);
+    CHECK(create->process.cpus_count == 2 && create->process.cpus[1] == 3 && create->process.find_home);
+    CHECK(create->process.has_personality && create->process.personality == 0);
+    CHECK(create->mounts[0].recursive_clear == vector_number(vector, ".mounts[0].recursive_clear"));
+    CHECK(create->joins_count == 2 && create->joins[1].namespace == vector_number(vector, ".joins[1].namespace"));
+    CHECK(create->start_hooks_count == 2 && create->start_hooks[0].input.size == 2 && create->start_hooks[0].timeout_milliseconds == 2000);
+}
+
 static void check_fields(const struct vector *vector, const char *name, const void *message) {
-    if (strcmp(name, "CreateContainerRequest") == 0) {
+    if (strcmp(name, "CreateContainerRequest") == 0 && vector_value(vector, ".rootfs.folder")) {
+        check_shared_container(message, vector);
+    } else if (strcmp(name, "CreateContainerRequest") == 0) {
         const message(CreateContainerRequest) *create = message;
         CHECK(strcmp(create->id, vector_value(vector, ".id")) == 0);
         CHECK(create->rootfs.layers_count == 2 && create->rootfs.layers[0].lun == vector_number(vector, ".rootfs.layers[0].lun"));
