@@ -81,11 +81,12 @@ test('a container of a pod joins the sandbox of its first one', () => {
   assert.throws(() => find(cri('container', 'dead')), { code: 'CONTAINER_NOT_RUNNING' });
   assert.throws(() => find(cri('container', 'none')), { code: 'CONTAINER_NOT_FOUND' });
   assert.throws(() => find(cri('container', '../pod')), { code: 'NAME_INVALID' });
-  const namespaces = (type: 'ipc' | 'network', pid: number) => ({
+  const namespaces = (type: 'ipc' | 'network' | 'uts', pid: number) => ({
     linux: { namespaces: [{ type, path: `/proc/${pid}/ns/${type}` }] },
   });
   assert.equal(find(namespaces('ipc', process.pid)), 'pod');
-  assert.equal(find(namespaces('network', process.pid)), undefined);
+  assert.equal(find(namespaces('network', process.pid)), 'pod');
+  assert.equal(find(namespaces('uts', process.pid)), undefined);
   assert.equal(find(namespaces('ipc', 1)), undefined);
   assert.equal(find({}), undefined);
 });

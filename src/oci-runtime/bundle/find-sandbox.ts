@@ -12,13 +12,13 @@ const POD_ANNOTATIONS = [
 /** Our own: the id of a container whose virtual machine is shared. */
 const SANDBOX_ANNOTATION = 'io.wardian.sandbox';
 
-/** Namespaces that only processes of one kernel can share. */
-const SHARED_NAMESPACES = ['pid', 'ipc'];
+/** Namespaces that only processes of one kernel can share; of a network because each of its interfaces leads to one machine. */
+const SHARED_NAMESPACES = ['pid', 'ipc', 'network'];
 const PROCESS_NAMESPACE = /^\/proc\/(\d{1,10})\/ns\//;
 
 /**
- * The container whose sandbox this one joins: because an annotation says so, or because it has the pid or ipc namespace
- * of one. Undefined: it gets a sandbox of its own. Fails with CONTAINER_NOT_RUNNING when that container is not there.
+ * The container whose sandbox this one joins: because an annotation says so, or because it has the pid, ipc or network
+ * namespace of one. Undefined: it gets a sandbox of its own. Fails with CONTAINER_NOT_RUNNING when that container is not there.
  */
 export function findSandbox(root: string, id: string, spec: Spec): ContainerState | undefined {
   const named = findNamedSandbox(spec.annotations ?? {});

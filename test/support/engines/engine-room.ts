@@ -3,9 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -113,6 +115,19 @@ export class EngineRoom {
     child.once('close', () => this.#children.delete(child));
     child.stdin?.on('error', () => {}); // EPIPE: it ended without reading its input
     return child;
+  }
+
+  /** Starts a daemon, which ends with the room at the latest; what it prints goes to its log. */
+  startDaemon(argv: readonly string[], name: string): ChildProcess {
+    const log = openSync(path.join(this.directory, `${name}.log`), 'a');
+    const [file, ...rest] = this.buildCommand(argv);
+    const child = spawn(file, rest, { env: this.environment, stdio: ['ignore', log, log] });
+    closeSync(log);
+    return child;
+  }
+
+  readDaemonLog(name: string): string {
+    return readFileSync(path.join(this.directory, `${name}.log`), 'utf8');
   }
 
   /** Runs a command on a pseudo-terminal; words are taken as they are by no shell but this one. */

@@ -122,7 +122,7 @@ function readMounts(initPid: number, directory: string): string[] {
   return read(`/proc/${initPid}/mounts`)
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
-    .filter((place) => place.startsWith(`${directory}/`) && !/\/(overlay|data)$/.test(place));
+    .filter((place) => place.startsWith(`${directory}/`) && !/\/(overlay|data-root)$/.test(place));
 }
 
 function readInterfaces(initPid: number): string[] {
