@@ -72,6 +72,18 @@ test('an idle sandboxer of another version is replaced', async () => {
   next.close();
 });
 
+test('one that is asked to leave and stays is not waited for without end', async () => {
+  fake = createFakeEnvironment({ FAKE_VERSION: '0.0.9', FAKE_STAYS: 'yes' });
+  const old = await SandboxerClient.connect({ ...fake.options, version: '0.0.9' });
+  const startMs = performance.now();
+  await assert.rejects(
+    SandboxerClient.connect(fake.options),
+    isError('SANDBOXER_UNREACHABLE', /^the sandboxer does not answer/),
+  );
+  assert.ok(performance.now() - startMs < 15_000);
+  old.close();
+});
+
 test('calls that leave with the greeting are not for a sandboxer of another version', async () => {
   fake = createFakeEnvironment({ FAKE_VERSION: '0.0.9' });
   const old = await SandboxerClient.connect({ ...fake.options, version: '0.0.9' });

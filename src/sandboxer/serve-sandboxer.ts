@@ -97,7 +97,10 @@ async function serve(
     drainPool: () => pool.drain(),
     leave: () => setImmediate(leave),
   });
-  const connections = await listen(directories.runtime, handlers, cleanup);
+  const connections = await listen(
+    { runtimeDirectory: directories.runtime, handlers, log },
+    cleanup,
+  );
   const isBusy = (): boolean => connections.wereUsed() || sandboxer.isBusy;
   const { wereUsed } = connections;
   const left = Promise.race([
@@ -132,10 +135,15 @@ interface Connections {
   wereUsed(): boolean;
 }
 
+interface Listening {
+  readonly runtimeDirectory: string;
+  readonly handlers: ServerHandlers;
+  readonly log: (line: string) => void;
+}
+
 /** Serves whoever connects. */
 async function listen(
-  runtimeDirectory: string,
-  handlers: ServerHandlers,
+  { runtimeDirectory, handlers, log }: Listening,
   cleanup: Cleanup,
 ): Promise<Connections> {
   const connections = new Set<Socket>();
@@ -157,6 +165,10 @@ async function listen(
   cleanup.defer('socket', () => rm(socketPath, { force: true }));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(socketPath, resolve);
+  });
+  // No descriptor is left for one more client, say: that one hears of it by a closed connection, the others go on.
+  server.removeAllListeners('error').on('error', (error) => {
+    log(`a connection could not be accepted: ${error.message}`);
   });
   await chmod(socketPath, 0o600);
   const wereUsed = (): boolean => {

@@ -4,7 +4,7 @@
  * one goes on. What a container does is its command: `cat`, `produce BYTES`, `exit CODE`, `signals`, `size`.
  *
  * `FAKE_DIE_AFTER` and `FAKE_DEATHS`: kill itself with -9 whenever it has sent or received so many bytes, so many
- * times. `FAKE_REFUSE`: say that it cannot start.
+ * times. `FAKE_REFUSE`: say that it cannot start. `FAKE_STAYS`: agree to leave, and stay.
  */
 import {
   appendFileSync,
@@ -78,7 +78,7 @@ async function call(method: string, request: unknown): Promise<unknown> {
   appendFileSync(path.join(folder, 'calls'), `${JSON.stringify({ method, request })}\n`);
   switch (method) {
     case 'hello':
-      return { version, pid: process.pid };
+      return { version, pid: process.pid, provisional: false };
     case 'run': {
       const run = request as RunRequest;
       if (run.image === 'missing') {
@@ -101,6 +101,7 @@ async function call(method: string, request: unknown): Promise<unknown> {
     case 'list':
       return { containers: JSON.parse(env['FAKE_CONTAINERS'] ?? '[]') as unknown };
     case 'shutdown':
+      if (env['FAKE_STAYS'] !== undefined) return {};
       rmSync(socketPath, { force: true });
       setImmediate(() => process.exit(0));
       return {};
