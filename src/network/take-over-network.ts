@@ -7,8 +7,8 @@ import { type NetworkNamespace, runInNamespace } from './run-in-namespace.ts';
 import { type FoundNetwork, translateReport } from './translate-report.ts';
 import { unwireNamespace, wireNamespace } from './wire-namespace.ts';
 
-/** More than that a machine has no slots for, and no container. */
-const MOST_INTERFACES = 8;
+/** A microvm has eight slots, of which every sandbox's machine uses five for other devices. */
+const MOST_INTERFACES = 3;
 
 /** Whose network a virtual machine takes over. */
 export interface NetworkOwner {
@@ -86,5 +86,6 @@ async function scanNamespace(namespace: NetworkNamespace): Promise<FoundNetwork>
   throw new WardianError(
     'NETWORK_UNSUPPORTED',
     `the network namespace has ${found.interfaces.length} interfaces, and a virtual machine at most ${MOST_INTERFACES}`,
+    { hint: 'connect the container to fewer networks' },
   );
 }

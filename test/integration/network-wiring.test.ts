@@ -165,6 +165,14 @@ test('several interfaces keep their order, and each gets a tap', { skip }, async
   ]);
 });
 
+test('more interfaces than a machine has slots for are refused', { skip }, async () => {
+  for (const name of ['eth0', 'eth1', 'eth2', 'eth3']) makePair(name);
+  await assert.rejects(() => takeOver(), {
+    code: 'NETWORK_UNSUPPORTED',
+    message: 'the network namespace has 4 interfaces, and a virtual machine at most 3',
+  });
+});
+
 test('a tap that nobody serves is used itself, with another address for the guest', {
   skip,
 }, async () => {
@@ -241,7 +249,7 @@ u.bind(('127.0.0.11', 0))
 t = socket.socket()
 t.bind(('127.0.0.11', 0))
 t.listen()
-print(u.getsockname()[1], t.getsockname()[1], flush=True)
+print(f'{u.getsockname()[1]} {t.getsockname()[1]}\\n', end='', flush=True)
 time.sleep(60)
 `;
 

@@ -58,7 +58,7 @@ int personalize(const message(PersonalizeRequest) *request, struct failure *why)
     if (error) return fail_errno(why, error, "cannot set the clock");
     if (hostname[0] && sethostname(hostname, strlen(hostname)) < 0) return fail_errno(why, errno, "cannot set the host name");
     // With one made before the snapshot there is nothing to do; a machine that booted has none yet.
-    error = request->interfaces_count == 0 ? interfaces_set_aside() : 0;
+    error = interfaces_set_aside();
     if (error) return fail_errno(why, error, "cannot make a network namespace");
     for (size_t i = 0; i < request->interfaces_count; i++) {
         const char *name = text_or_empty(request->interfaces[i].name);
