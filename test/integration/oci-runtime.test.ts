@@ -117,7 +117,12 @@ test('exec runs more processes, with their own exit codes, users and environment
     Number(readFileSync(pidFile, 'utf8')),
   ]);
   assert.match(await host.succeed('ps', 'exec'), /^UID +PID .*\n.*stub.*\n.*stub.*\n$/);
-  await host.fail(/executable file not found in \$PATH/, 'exec', 'exec', 'no-such-program');
+  await host.fail(
+    /"no-such-program".* not found in \$PATH.* no such file or directory/,
+    'exec',
+    'exec',
+    'no-such-program',
+  );
   await host.fail(/permission denied/i, 'exec', 'exec', '/bin/unrunnable');
   await host.succeed('delete', '--force', 'exec');
   assert.equal(identifyProcess(pids[1]), undefined);
@@ -148,7 +153,13 @@ test('a paused container stands still until it is resumed', async () => {
 
 test('a command that cannot be run fails in words that engines know, and nothing is left', async () => {
   const missing = host.makeBundle('missing', { args: ['no-such-program'] });
-  await host.fail(/executable file not found in \$PATH/, 'run', '-b', missing, 'missing');
+  await host.fail(
+    /"no-such-program".* not found in \$PATH.* no such file or directory/,
+    'run',
+    '-b',
+    missing,
+    'missing',
+  );
   const refused = host.makeBundle('refused', { args: ['/bin/unrunnable'] });
   await host.fail(/permission denied/i, 'run', '-b', refused, 'refused');
   assert.deepEqual(host.listLeftovers(), []);

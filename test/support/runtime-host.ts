@@ -21,6 +21,12 @@ const NAMESPACES = ['mount', 'pid', 'network', 'ipc', 'uts'].map((type) => ({ ty
 const MOUNTS = [
   { destination: '/proc', type: 'proc', source: 'proc' },
   { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
+  {
+    destination: '/dev/pts',
+    type: 'devpts',
+    source: 'devpts',
+    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+  },
 ];
 /** Long enough for a template to be made on a busy machine. */
 const TIMEOUT_MS = 120_000;
@@ -77,6 +83,11 @@ export class RuntimeHost {
     return `/${path.basename(this.host.directory)}`;
   }
 
+  /** What runs the runtime with these arguments. */
+  getCommandLine(arguments_: readonly string[]): string[] {
+    return [process.execPath, '--', RUNTIME, '--root', this.root, ...arguments_];
+  }
+
   /** Starts the runtime. Its streams are files, which containers go on writing to when the command has ended. */
   start(
     arguments_: readonly string[],
@@ -88,7 +99,8 @@ export class RuntimeHost {
     const streams = ['in', 'out', 'err'].map((name) =>
       openSync(`${base}.${name}`, name === 'in' ? 'r' : 'w'),
     );
-    const child = spawn(process.execPath, ['--', RUNTIME, '--root', this.root, ...arguments_], {
+    const [file = '', ...argv] = this.getCommandLine(arguments_);
+    const child = spawn(file, argv, {
       cwd: options.cwd ?? '/',
       env: this.host.environment,
       stdio: [streams[0], streams[1], streams[2]],

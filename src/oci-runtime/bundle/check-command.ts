@@ -28,8 +28,11 @@ export function checkCommand({ process, mounts = [] }: Spec, rootfs: string): vo
   if (findings.includes('not executable')) {
     throw new WardianError('COMMAND_NOT_EXECUTABLE', `exec ${shown}: permission denied`);
   }
-  const reason = command.includes('/') ? 'no such file or directory' : 'not found in $PATH';
-  throw new WardianError('COMMAND_NOT_FOUND', `executable file ${shown}: ${reason}`);
+  const where = command.includes('/') ? '' : ' not found in $PATH';
+  throw new WardianError(
+    'COMMAND_NOT_FOUND',
+    `executable file ${shown}${where}: no such file or directory`,
+  );
 }
 
 interface Tree {

@@ -41,7 +41,7 @@ test('what a guest says cannot forge lines, nor fill the log', () => {
 
 test('engines find the words by which they tell failures apart', () => {
   const words: [ConstructorParameters<typeof WardianError>[0], RegExp][] = [
-    ['COMMAND_NOT_FOUND', /executable file not found in \$PATH/],
+    ['COMMAND_NOT_FOUND', /no such file or directory/],
     ['COMMAND_NOT_EXECUTABLE', /permission denied/],
     ['CONTAINER_NOT_FOUND', /container does not exist/],
     ['CONTAINER_NOT_RUNNING', /container not running/],

@@ -53,7 +53,7 @@ export function describeFailure(thrown: unknown): string {
  */
 const ENGINE_WORDS: Partial<Record<WardianError['code'], { words: string; known: RegExp }>> = {
   COMMAND_NOT_FOUND: {
-    words: 'executable file not found in $PATH: no such file or directory',
+    words: 'no such file or directory',
     known: /executable file not found in|no such file or directory/i,
   },
   COMMAND_NOT_EXECUTABLE: {
