@@ -11,6 +11,12 @@ import type { EngineMethods } from './engine-api.ts';
 /** Path of the sandboxer's socket inside the runtime folder. */
 export const SOCKET_NAME = 'sandboxer.sock';
 
+/**
+ * Names the engine's container for whose sake a sandboxer was started below that engine's monitor (conmon), which waits
+ * for all its children: such a sandboxer does no more than it must, and leaves when that container has ended.
+ */
+export const PROVISIONAL_VARIABLE = 'WARDIAN_PROVISIONAL';
+
 /** Bytes that a client or the sandboxer may send on a stream beyond what was acknowledged. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 

@@ -1,11 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { PROVISIONAL_VARIABLE } from './api.ts';
 import type { Sandboxer } from './sandboxer.ts';
-
-/**
- * Names the engine's container for whose sake a sandboxer was started below that engine's monitor (conmon), which waits
- * for all its children: such a sandboxer does no more than it must, and leaves when that container has ended.
- */
-export const PROVISIONAL_VARIABLE = 'WARDIAN_PROVISIONAL';
 
 const KEY = /^[0-9a-f]{64}$/;
 /** Between two looks at a container that has not been made yet, or never will be. */

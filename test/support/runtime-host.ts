@@ -8,6 +8,8 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
+  rmdirSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -147,20 +149,36 @@ export class RuntimeHost {
 
   /** What is left of containers: folders of the root, cgroups. */
   listLeftovers(): string[] {
-    const cgroups = readdirSync('/sys/fs/cgroup').map(
-      (name) => `/sys/fs/cgroup/${name}${this.cgroup}`,
+    const cgroups = this.#listParents().flatMap((parent) =>
+      readdirSync(parent, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => path.join(parent, name)),
     );
-    const folders = existsSync(this.root) ? readdirSync(this.root) : [];
-    return [...folders, ...cgroups.filter((folder) => existsSync(folder))];
+    return [...this.#listIds(), ...cgroups];
   }
 
   async close(): Promise<void> {
     const left = this.listLeftovers();
-    for (const id of existsSync(this.root) ? readdirSync(this.root) : []) {
-      await this.run(['delete', '--force', id]);
-    }
+    for (const id of this.#listIds()) await this.run(['delete', '--force', id]);
+    // They were an engine's to make: of several containers the first makes them, and the last cannot know.
+    for (const parent of this.#listParents()) rmdirSync(parent);
     await this.host.close();
     assert.deepEqual(left, []);
+  }
+
+  #listIds(): string[] {
+    return existsSync(this.root) ? readdirSync(this.root) : [];
+  }
+
+  #listParents(): string[] {
+    const hierarchies = readdirSync('/sys/fs/cgroup').map((name) => `/sys/fs/cgroup/${name}`);
+    const parents = hierarchies.map((hierarchy) => `${hierarchy}${this.cgroup}`);
+    // Some names are links to one and the same.
+    return [
+      ...new Set(
+        parents.filter((parent) => existsSync(parent)).map((parent) => realpathSync(parent)),
+      ),
+    ];
   }
 }
 

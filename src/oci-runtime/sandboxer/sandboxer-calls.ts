@@ -1,7 +1,7 @@
-import type { SandboxerMethods } from '../../sandboxer/api.ts';
+import { PROVISIONAL_VARIABLE, type SandboxerMethods } from '../../sandboxer/api.ts';
 import { SandboxerClient } from '../../sandboxer/client.ts';
 import type { RuntimeContext } from '../runtime-context.ts';
-import { buildSandboxerEnvironment, PROVISIONAL_VARIABLE } from './sandboxer-start.ts';
+import { buildSandboxerEnvironment } from './sandboxer-start.ts';
 
 type Method = keyof SandboxerMethods;
 

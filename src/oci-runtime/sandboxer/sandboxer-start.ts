@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { PROVISIONAL_VARIABLE } from '../../sandboxer/api.ts';
 import type { RuntimeContext } from '../runtime-context.ts';
-
-/** Tells a sandboxer that it is to leave as soon as the container with this id has ended. */
-export const PROVISIONAL_VARIABLE = 'WARDIAN_PROVISIONAL';
 
 /** It waits until every process below it has ended, and a daemon that we start would be one. */
 const WAITING_PARENT = 'conmon';
