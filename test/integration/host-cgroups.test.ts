@@ -80,7 +80,7 @@ describe("a container's cgroups on the host", { skip }, () => {
     try {
       const limit = read(cgroups.directories, 'memory.limit_in_bytes');
       const bytes = BigInt(limit ?? read(cgroups.directories, 'memory.max') ?? 0);
-      assert.ok(bytes > 64n * MEBIBYTE && bytes < 512n * MEBIBYTE, String(bytes));
+      assert.ok(bytes > 64n * MEBIBYTE && bytes < 1024n * MEBIBYTE, String(bytes));
       const quota = read(cgroups.directories, 'cpu.cfs_quota_us');
       assert.equal(quota ?? read(cgroups.directories, 'cpu.max')?.split(' ')[0], '50000');
       assert.ok(Number(read(cgroups.directories, 'pids.max')) > 10);
