@@ -7,6 +7,8 @@ import { DEVICE_ADDRESS } from './wiring.ts';
 /** Of the guest, on the wire to the host alone: link-local, and neither Calico's nor a cloud's. */
 const GUEST_ADDRESS = '169.254.254.2';
 const DNS_PORT = 53;
+const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 /** linux/rtnetlink.h, linux/neighbour.h */
 const RT_TABLE_LOCAL = 255;
 const RT_SCOPE_LINK = 253;
@@ -14,21 +16,42 @@ const RTN_UNICAST = 1;
 const NUD_PERMANENT = 0x80;
 
 /**
+ * What the resolver asks others for leaves by the guest's interface, with ports that guests do not choose by themselves:
+ * by them its answers are told from the guest's. The range is that of the mask below.
+ */
+const OWN_PORTS = '61440 65535';
+const OWN_PORTS_MATCH = '0xf000 0xf000';
+/** arp_ignore: the guest has the address, and answers for it. */
+const ANSWER_NOBODY = '8';
+
+interface Serving {
+  readonly resolver: Resolver;
+  readonly cleanup: Cleanup;
+}
+
+/**
  * Lets the guest reach a resolver on the loopback of the namespace under the same address. What it sends there is
  * not turned round to the interface, but goes up to the namespace's own stack, and on to the port that the resolver has.
  */
 export async function serveResolver(
   namespace: NetworkNamespace,
-  { macAddress, backend: { name: tap } }: NetworkInterface,
-  { resolver, cleanup }: { resolver: Resolver; cleanup: Cleanup },
+  interfaces: readonly NetworkInterface[],
+  { resolver, cleanup }: Serving,
 ): Promise<void> {
+  const [first] = interfaces;
+  if (first === undefined) return;
   const { namespacePath } = namespace;
+  const tap = first.backend.name;
   const run = (argv: readonly string[], lines: readonly string[]) =>
     runInNamespace({ ...namespace, argv, lines });
-  const localnet = `/proc/sys/net/ipv4/conf/${tap}/route_localnet`;
-  await run(['tee', localnet], ['1']);
-  await run(['ip', '-batch', '-'], buildWayBack(tap, macAddress));
-  await run(['tc', '-batch', '-'], [buildWayUp(tap)]);
+  const set = (name: string, value: string) => run(['tee', `/proc/sys/net/ipv4/${name}`], [value]);
+  await Promise.all([
+    set(`conf/${tap}/route_localnet`, '1'),
+    set('ip_local_port_range', OWN_PORTS),
+    ...interfaces.map(({ name }) => set(`conf/${name}/arp_ignore`, ANSWER_NOBODY)),
+    run(['ip', '-batch', '-'], buildWayBack(tap, first.macAddress)),
+    run(['tc', '-batch', '-'], [buildWayUp(tap), ...interfaces.flatMap(buildWayIn)]),
+  ]);
   await run(['iptables-restore', '--noflush'], buildTranslation('-A', tap, resolver));
   cleanup.defer('resolver', () => forgetResolver({ namespacePath }, tap, resolver));
 }
@@ -66,6 +89,19 @@ function buildWayBack(tap: string, macAddress: string): string[] {
 function buildWayUp(tap: string): string {
   const match = `u32 match ip dst ${RESOLVER_ADDRESS}/32 classid 1:1`;
   return `filter add dev ${tap} parent ffff: protocol ip prio 5 ${match}`;
+}
+
+/** The answers that the resolver waits for, and what it takes to find its gateway, which the guest sees, too. */
+function buildWayIn({ name, backend }: NetworkInterface): string[] {
+  const filter = `filter add dev ${name} parent ffff:`;
+  const ports = `match ip sport ${DNS_PORT} 0xffff match ip dport ${OWN_PORTS_MATCH}`;
+  return [
+    `${filter} protocol arp prio 4 u32 match u32 0 0 action mirred egress mirror dev ${backend.name}`,
+    ...[IPPROTO_UDP, IPPROTO_TCP].map(
+      (protocol) =>
+        `${filter} protocol ip prio 5 u32 match ip protocol ${protocol} 0xff ${ports} classid 1:1`,
+    ),
+  ];
 }
 
 /** Takes the translation of ports back; the rest goes with the tap. */

@@ -32,10 +32,9 @@ export async function wireNamespace(
     );
     const network = { ...found, interfaces };
     const { resolver } = plan;
-    const [first] = interfaces;
     // A macvtap's packets never come to the namespace's own stack.
-    if (resolver === undefined || first === undefined || plan.model === 'macvtap') return network;
-    await serveResolver(namespace, first, { resolver, cleanup });
+    if (resolver === undefined || plan.model === 'macvtap') return network;
+    await serveResolver(namespace, interfaces, { resolver, cleanup });
     return announceResolver(network);
   } catch (error) {
     throw await cleanup.fail(error);
