@@ -14,14 +14,18 @@ import { TestHost } from '../support/test-host.ts';
 
 let host: TestHost;
 let rootfs: string;
-let count = 0;
+const created: EngineContainer[] = [];
 
 before(() => {
   host = new TestHost();
   mkdirSync(host.runtimeDirectory, { mode: 0o700 }); // the stub looks for the socket in it
   rootfs = makeRootfs(host, 'rootfs');
 });
-after(() => host.close());
+after(async () => {
+  for (const container of created) container.kill();
+  for (const container of created) await remove(container); // of a test that failed; the others are gone
+  await host.close();
+});
 
 async function call<M extends keyof SandboxerMethods>(
   method: M,
@@ -35,10 +39,15 @@ async function call<M extends keyof SandboxerMethods>(
   }
 }
 
-function create(script: string, options: Partial<EngineOptions> = {}): Promise<EngineContainer> {
-  count += 1;
+async function create(
+  script: string,
+  options: Partial<EngineOptions> = {},
+): Promise<EngineContainer> {
   const command = ['sh', '-c', script];
-  return EngineContainer.create(host, `c${count}`, { command, rootfs, ...options });
+  const name = `c${created.length}`;
+  const container = await EngineContainer.create(host, name, { command, rootfs, ...options });
+  created.push(container);
+  return container;
 }
 
 async function start({ id }: EngineContainer): Promise<void> {
@@ -139,9 +148,8 @@ test('when the stub has gone, so have its process and the machine', async () => 
 });
 
 test('a stub that dies before it has attached takes its container with it', async () => {
-  count += 1;
   const options = { command: ['sleep', '600'], rootfs };
-  const container = await EngineContainer.prepare(host, `c${count}`, options);
+  const container = await EngineContainer.prepare(host, 'unattached', options);
   const request = container.describe();
   await call('createContainer', request);
   container.kill();
