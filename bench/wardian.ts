@@ -13,6 +13,7 @@ import { SandboxerClient } from '../src/sandboxer/client.ts';
 import { createServices } from '../src/sandboxer/create-services.ts';
 import { getPoolDirectory, WarmPool } from '../src/sandboxer/pool/warm-pool.ts';
 import { Sandboxer } from '../src/sandboxer/sandboxer.ts';
+import { prepareSharedRoot } from '../src/template/shared-root.ts';
 import type { Cleanup } from '../src/util/cleanup.ts';
 import { VERSION } from '../src/util/version.ts';
 
@@ -111,6 +112,7 @@ export async function openLibrary(
     refillDelayMs: 0,
     directory: getPoolDirectory(directories.runtime),
     prepareImage: () => writeBuiltInImage(pairs.busyboxPath, warmUpDirectory),
+    prepareShare: () => prepareSharedRoot(pairs.busyboxPath, warmUpDirectory),
     isStarting: () => sandboxer.registry.isStarting,
     log: (line) => process.stderr.write(`bench: ${line}\n`),
   });

@@ -6,6 +6,7 @@ import { loadConfiguration } from '../configuration/load-configuration.ts';
 import { ensureDirectory, ensurePrivateDirectory } from '../host/directories.ts';
 import { acquireLock } from '../host/lock.ts';
 import { writeBuiltInImage } from '../image/built-in-image.ts';
+import { prepareSharedRoot } from '../template/shared-root.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { VERSION } from '../util/version.ts';
@@ -71,6 +72,7 @@ async function serve(
     ...(isProvisional && { size: 0 }), // it has no time to make any, and they would go with it
     directory: getPoolDirectory(directories.runtime),
     prepareImage: () => writeBuiltInImage(pairs.busyboxPath, warmUpDirectory),
+    prepareShare: () => prepareSharedRoot(pairs.busyboxPath, warmUpDirectory),
     isStarting: () => sandboxer.registry.isStarting,
     log,
   });

@@ -4,6 +4,7 @@ import { buildExecProcess } from '../oci/container/exec-process.ts';
 import { NO_NETWORK, networkFiles } from '../oci/container/network-files.ts';
 import { translateSpec } from '../oci/translate/translate-spec.ts';
 import { WardianError } from '../util/errors.ts';
+import { SHARED_FILES, SHARED_ROOT } from './shared-root.ts';
 import { buildPlainSpec, PLAIN_REQUEST } from './spare-container.ts';
 
 const ROOT_DISK = 0;
@@ -14,6 +15,10 @@ const COMMAND = ['/bin/sh', '-c', 'echo; cat; :'];
 const EXEC_COMMAND = ['/bin/true'];
 /** Comes back through `cat`. */
 const MESSAGE = Buffer.from('warm\n');
+const SHARE = '/run/wardian/share';
+/** Reads what is bound into a root that the host shares. */
+const SHARED_COMMAND = ['/bin/sh', '-c', 'cat /etc/hosts; :'];
+const SHARED_OPTIONS = ['bind', 'rprivate'];
 
 /**
  * Has a guest live through the whole life of a container with the built-in image on its root disk: identity, create,
@@ -52,6 +57,31 @@ export async function warmUp(agent: AgentClient, signal: AbortSignal): Promise<v
   main.endStdin(MESSAGE.length);
   const { code } = await main.exit;
   if (code !== 0) throw failed(process.args.join(' '), `it ended with ${code}`);
+  await agent.deleteContainer({ id }, { signal });
+}
+
+/**
+ * The same for a container whose root the host shares, as engines' containers have it, in a machine that shares the folder
+ * of `prepareSharedRoot`. After `warmUp`.
+ */
+export async function warmUpShare(agent: AgentClient, signal: AbortSignal): Promise<void> {
+  const { id } = PLAIN_REQUEST;
+  const plain = buildPlainSpec(SHARED_COMMAND);
+  const binds = Object.entries(SHARED_FILES).map(([source, destination]) => ({
+    ...{ destination, source, type: 'bind', options: SHARED_OPTIONS },
+  }));
+  const spec = { ...plain, mounts: [...(plain.mounts ?? []), ...binds] };
+  const bindSource = (source: string) => `${SHARE}/${source}`;
+  const container = translateSpec(spec, {
+    ...{ id, layers: [], folder: SHARED_ROOT, stdin: true, bindSource },
+  });
+  const created = agent.createContainer(container, { signal });
+  const started = agent.startContainer({ id }, { signal });
+  const main = openStreams(agent, { containerId: id });
+  const [, { execErrno, execMessage }] = await orFailed(Promise.all([created, started]), main.exit);
+  if (execErrno !== 0) throw failed(SHARED_COMMAND[0] ?? '', execMessage);
+  const { code } = await main.exit;
+  if (code !== 0) throw failed(SHARED_COMMAND.join(' '), `it ended with ${code}`);
   await agent.deleteContainer({ id }, { signal });
 }
 

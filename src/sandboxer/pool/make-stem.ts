@@ -9,7 +9,7 @@ import {
   type Stem,
 } from '../../template/clone.ts';
 import { comeToRest } from '../../template/come-to-rest.ts';
-import { warmUp } from '../../template/warm-up.ts';
+import { warmUp, warmUpShare } from '../../template/warm-up.ts';
 import { Cleanup } from '../../util/cleanup.ts';
 import {
   ASSUMED_BYTES,
@@ -20,19 +20,27 @@ import {
   WARM_UP_TIMEOUT_MS,
 } from './make-member.ts';
 
-/** Clones a machine, lets it run a throw-away container, and leaves it paused and anonymous, to be forked. */
-export async function makeStem(request: MemberRequest): Promise<PoolMember> {
-  const { driver, template, imagePath } = request;
+export interface StemRequest extends MemberRequest {
+  /** What its guest sees of the host while it warms up; see `prepareSharedRoot`. */
+  readonly sharePath: string;
+}
+
+/** Clones a machine, lets it run a throw-away container or two, and leaves it paused and anonymous, to be forked. */
+export async function makeStem(request: StemRequest): Promise<PoolMember> {
+  const { driver, template, imagePath, sharePath } = request;
   const cleanup = new Cleanup();
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(WARM_UP_TIMEOUT_MS)]);
   try {
     const { id, directory, removeFolder } = await makeMemberFolder(request.directory, cleanup);
+    const share = { path: sharePath, writable: false };
     const { machine, agent } = await cloneSandboxMachine({
-      ...{ driver, template, id, directory, imagePath, isStem: true, signal },
+      ...{ driver, template, id, directory, imagePath, share, isStem: true, signal },
     });
     cleanup.defer('machine of a stem', () => machine.kill());
     cleanup.defer('channel to a stem', () => agent.close());
-    const warmedUp = warmUp(agent, signal).then(() => comeToRest(agent, machine, signal));
+    const warmedUp = warmUp(agent, signal)
+      .then(() => warmUpShare(agent, signal))
+      .then(() => comeToRest(agent, machine, signal));
     const nonce = await orDied(machine, warmedUp);
     await machine.pause();
     const stem = { template, record: machine.record, nonce };

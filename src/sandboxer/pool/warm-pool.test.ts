@@ -34,6 +34,7 @@ function open(changes: Partial<PoolOptions> = {}): WarmPool {
     refillDelayMs: 5,
     directory: path.join(directory, 'pool'),
     prepareImage: async () => '/none',
+    prepareShare: async () => '/none',
     isStarting: () => false,
     log: (line) => lines.push(line),
     ...changes,

@@ -15,6 +15,8 @@ export interface PoolOptions extends PoolLimits {
   readonly directory: string;
   /** Makes the image of the throw-away container, or finds it. */
   readonly prepareImage: () => Promise<string>;
+  /** The folder that machines share while they warm up, which is made when it is not there. */
+  readonly prepareShare: () => Promise<string>;
   /** Somebody waits for a start: members can wait. */
   readonly isStarting: () => boolean;
   readonly log: (line: string) => void;
@@ -162,13 +164,15 @@ export class WarmPool implements WarmMachines {
   async #make(key: string): Promise<void> {
     const source = this.#recent.find(({ template }) => template.key === key);
     if (source === undefined) return;
-    const { directory, prepareImage } = this.#options;
+    const { directory, prepareImage, prepareShare } = this.#options;
     const making = new AbortController();
     this.#making = making;
     try {
-      const imagePath = await prepareImage();
+      const [imagePath, sharePath] = await Promise.all([prepareImage(), prepareShare()]);
       const make = source.driver.capabilities.forking ? makeStem : makeMember;
-      const member = await make({ ...source, directory, imagePath, signal: making.signal });
+      const member = await make({
+        ...{ ...source, directory, imagePath, sharePath, signal: making.signal },
+      });
       if (making.signal.aborted) return await member.discard();
       this.#members.add(member);
       void member.lost.then((reason) => this.#onLost(member, reason));
