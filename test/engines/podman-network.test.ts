@@ -108,13 +108,34 @@ describe('the network of a container of podman', { skip: reasonToSkipEngine(PROG
     assert.equal(await fetchPage(`http://${await addressOf(name)}/`), 'again');
   });
 
+  it('is shared, with the machine, by a container that joins it', async () => {
+    const name = await serve('mine');
+    await fetchPage(`http://${await addressOf(name)}/`);
+    const flags = ['--rm', '--network', `container:${name}`];
+    const page = await podman.succeed([
+      'run',
+      ...flags,
+      IMAGE,
+      'wget',
+      '-qO-',
+      'http://127.0.0.1/',
+    ]);
+    assert.equal(page, 'mine');
+  });
+
   it('cannot be the host’s, nor that of another machine', async () => {
     const host = await podman.run(['run', '--rm', '--network', 'host', IMAGE, 'true']);
     assert.match(host.stderr, /the container asks for the host's own network/);
-    const name = await serve('mine');
-    const flags = ['--rm', '--network', `container:${name}`];
-    const second = await podman.run(['run', ...flags, IMAGE, 'true']);
+    await room.succeed(['ip', 'netns', 'add', 'both']);
+    const pair = ['link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'other'];
+    await room.succeed(['ip', '-n', 'both', ...pair]);
+    await room.succeed(['ip', '-n', 'both', 'link', 'set', 'eth0', 'up']);
+    const flags = ['--network', 'ns:/run/netns/both'];
+    await podman.succeed(['run', '--detach', '--name', 'first', ...flags, IMAGE, 'sleep', '600']);
+    const second = await podman.run(['run', '--rm', ...flags, IMAGE, 'true']);
     assert.match(second.stderr, /another virtual machine is connected to this network namespace/);
-    assert.equal(await fetchPage(`http://${await addressOf(name)}/`), 'mine');
+    await podman.succeed(['rm', '--force', '--time', '0', 'first']);
+    assert.equal((await room.succeed(['ip', '-n', 'both', 'link'])).includes('wardian0'), false);
+    await room.succeed(['ip', 'netns', 'delete', 'both']);
   });
 });
