@@ -1,6 +1,7 @@
 import { removeTree } from '../host/remove-tree.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
 import { Cleanup } from '../util/cleanup.ts';
+import { WardianError } from '../util/errors.ts';
 import { Container } from './container.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { describeState, makeDirectory, orDied, personalize } from './prepare-container.ts';
@@ -47,6 +48,7 @@ export async function createSandbox(
     const [pid] = await orDied(machine, made).catch(async (error: unknown) => {
       throw await explainBootFailure(error, machine, pair.guest);
     });
+    throwIfCancelled(options);
     return { container: new Container({ directory, state, sandbox, io }), pid };
   } catch (error) {
     throw await cleanup.fail(error);
@@ -56,7 +58,7 @@ export async function createSandbox(
 /** Makes one more container in a sandbox. On failure the sandbox is as it was. */
 export async function joinSandbox(
   services: SandboxServices,
-  sandbox: Sandbox,
+  { sandbox, signal }: StartOptions & { readonly sandbox: Sandbox },
   plan: ContainerPlan,
 ): Promise<CreatedContainer> {
   const cleanup = new Cleanup();
@@ -70,10 +72,16 @@ export async function joinSandbox(
     const created = agent.createContainer({ ...plan.guest, id: plan.id });
     io.connect(agent);
     const pid = await orDied(machine, created);
+    throwIfCancelled({ signal });
     return { container: new Container({ directory, state, sandbox, io }), pid };
   } catch (error) {
     throw await cleanup.fail(error);
   }
+}
+
+/** Nobody waits for it any more, so nobody would ever delete it. */
+function throwIfCancelled({ signal }: { readonly signal?: AbortSignal | undefined }): void {
+  if (signal?.aborted) throw new WardianError('CANCELLED', 'the start was cancelled');
 }
 
 /** The output waits for the stub. */

@@ -14,6 +14,7 @@ import { TestHost } from '../support/test-host.ts';
 
 let host: TestHost;
 let rootfs: string;
+let count = 0;
 const created: EngineContainer[] = [];
 
 before(() => {
@@ -44,8 +45,12 @@ async function create(
   options: Partial<EngineOptions> = {},
 ): Promise<EngineContainer> {
   const command = ['sh', '-c', script];
-  const name = `c${created.length}`;
-  const container = await EngineContainer.create(host, name, { command, rootfs, ...options });
+  count += 1;
+  const container = await EngineContainer.create(host, `c${count}`, {
+    command,
+    rootfs,
+    ...options,
+  });
   created.push(container);
   return container;
 }
@@ -155,6 +160,43 @@ test('a stub that dies before it has attached takes its container with it', asyn
   container.kill();
   await waitUntil(() => host.getProcesses().every(({ commandLine }) => !/qemu/.test(commandLine)));
   await remove(container);
+});
+
+test('a create that nobody waits for any more leaves nothing, wherever it had come to', async () => {
+  const first = await create('sleep 600');
+  for (const delayMs of [0, 10, 30, 50, 70, 100]) {
+    const name = `cancelled-${delayMs}`;
+    const joins = delayMs % 20 === 10;
+    const options = { command: ['true'], rootfs, ...(joins && { sandbox: first }) };
+    const container = await EngineContainer.prepare(host, name, options);
+    const client = await connectSandboxer(host);
+    const made = client.call('createContainer', container.describe()).then(
+      () => true,
+      () => false,
+    );
+    await pauseMs(delayMs);
+    client.close();
+    if (!(await made)) await waitUntil(() => listSandboxes().length === 1);
+    container.kill();
+    await remove(container);
+  }
+  assert.equal(listSandboxes().length, 1);
+  await remove(first);
+});
+
+test('many containers at once', async () => {
+  const containers = await Promise.all(
+    Array.from({ length: 8 }, (_, index) => create(`echo ${index}; exit ${index}`)),
+  );
+  await Promise.all(containers.map(start));
+  const codes = await Promise.all(containers.map(({ exited }) => exited));
+  assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual(
+    containers.map(({ stdout }) => stdout),
+    codes.map((code) => `${code}\n`),
+  );
+  await Promise.all(containers.map(remove));
+  assert.deepEqual(listSandboxes(), []);
 });
 
 test('further processes have stubs of their own, and their own ends', async () => {

@@ -170,7 +170,7 @@ export class EngineContainers {
     }
     const { sandbox } = container;
     const plan = planEngineContainer(request, this.#findByStub(container));
-    return await joinSandbox(this.#services, sandbox, plan);
+    return await joinSandbox(this.#services, { ...options, sandbox }, plan);
   }
 
   #findByStub({ sandbox }: Container): FindByStub {
