@@ -71,7 +71,7 @@ static void complain(void) {
 
 int main(int argc, char **argv) {
   struct options options = {0};
-  struct home home = {.mount = -1, .network = -1, .uts = -1, .ipc = -1, .folder = -1};
+  struct home home = {.mount = -1, .network = -1, .uts = -1, .ipc = -1, .cgroup = -1, .folder = -1};
   struct joined_share joined = {.place = -1, .other = -1, .own = -1};
   prctl(PR_SET_NAME, "wardian-stub");
   // Before anything waits: a signal that comes early is for the process, too.

@@ -45,6 +45,7 @@ int enter_namespaces(const struct options *options, struct home *home) {
       {"net", CLONE_NEWNET, options->network_namespace, options->new_network, &home->network},
       {"uts", CLONE_NEWUTS, options->uts_namespace, options->new_uts, &home->uts},
       {"ipc", CLONE_NEWIPC, options->ipc_namespace, options->new_ipc, &home->ipc},
+      {"cgroup", CLONE_NEWCGROUP, options->cgroup_namespace, options->new_cgroup, &home->cgroup},
   };
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     int error = enter(&all[i]);

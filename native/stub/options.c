@@ -74,6 +74,7 @@ static int parse_valued(const char *name, const char *value, struct options *opt
   if (strcmp(name, "--network-namespace") == 0) return take_path(&options->network_namespace, value);
   if (strcmp(name, "--uts-namespace") == 0) return take_path(&options->uts_namespace, value);
   if (strcmp(name, "--ipc-namespace") == 0) return take_path(&options->ipc_namespace, value);
+  if (strcmp(name, "--cgroup-namespace") == 0) return take_path(&options->cgroup_namespace, value);
   if (strcmp(name, "--console-socket") == 0) return take_path(&options->console_socket, value);
   if (strcmp(name, "--rows") == 0) return parse_size(value, &options->rows);
   if (strcmp(name, "--columns") == 0) return parse_size(value, &options->columns);
@@ -89,6 +90,7 @@ static bool *find_switch(const char *name, struct options *options) {
   if (strcmp(name, "--new-network") == 0) return &options->new_network;
   if (strcmp(name, "--new-uts") == 0) return &options->new_uts;
   if (strcmp(name, "--new-ipc") == 0) return &options->new_ipc;
+  if (strcmp(name, "--new-cgroup") == 0) return &options->new_cgroup;
   if (strcmp(name, "--terminal") == 0) return &options->terminal;
   return NULL;
 }

@@ -10,7 +10,7 @@
 static const char LOG_NAME[] = "sandboxer.log";
 
 static void go_home(const struct home *home) {
-  const int namespaces[] = {home->network, home->uts, home->ipc, home->mount};
+  const int namespaces[] = {home->network, home->uts, home->ipc, home->cgroup, home->mount};
   for (size_t i = 0; i < sizeof namespaces / sizeof *namespaces; i++) {
     if (namespaces[i] >= 0 && setns(namespaces[i], 0) != 0) _exit(EXIT_NOT_STARTED);
   }

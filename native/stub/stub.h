@@ -26,9 +26,11 @@ struct options {
   const char *network_namespace;
   const char *uts_namespace;
   const char *ipc_namespace;
+  const char *cgroup_namespace;
   bool new_network;
   bool new_uts;
   bool new_ipc;
+  bool new_cgroup;
   bool terminal;
   const char *console_socket;  // NULL: the terminal is descriptor 0
   uint16_t rows;
@@ -69,6 +71,7 @@ struct home {
   int network;
   int uts;
   int ipc;
+  int cgroup;
   int cgroups[MAX_CGROUPS];  // cgroup.procs files
   size_t cgroup_count;
   int folder;  // where the socket is

@@ -7,7 +7,7 @@ import { checkCommand } from '../bundle/check-command.ts';
 import { findSandbox } from '../bundle/find-sandbox.ts';
 import { type Bind, listBinds } from '../bundle/list-binds.ts';
 import type { Bundle } from '../bundle/load-bundle.ts';
-import { createHostCgroups, planHostCgroups } from '../cgroups/host-cgroups.ts';
+import { type CgroupRequest, createHostCgroups, planHostCgroups } from '../cgroups/host-cgroups.ts';
 import type { HookRun } from '../host-work.ts';
 import type { RuntimeContext } from '../runtime-context.ts';
 import { SandboxerCalls } from '../sandboxer/sandboxer-calls.ts';
@@ -67,21 +67,12 @@ export class Making {
   }
 
   makeCgroups(cleanup: Cleanup): void {
-    const { id, bundle, context } = this.#request;
-    const request = {
-      cgroupsPath: bundle.spec.linux?.cgroupsPath,
-      id,
-      resources: bundle.spec.linux?.resources ?? {},
-      manager: context.cgroupManager,
-      mayBeMissing: context.userId !== 0,
-    };
-    this.#advance({ cgroups: planHostCgroups(request) });
-    const cgroups = createHostCgroups(request);
+    const cgroups = createHostCgroups(describeCgroups(this.#request));
     cleanup.defer('cgroups', async () => {
       const { deleteHostCgroups } = await import('../cgroups/delete-cgroups.ts');
       await deleteHostCgroups(cgroups);
     });
-    this.#advance({ cgroups });
+    this.#note({ cgroups });
   }
 
   async startStub(cleanup: Cleanup): Promise<Stub> {
@@ -112,7 +103,7 @@ export class Making {
     cleanup.defer('stub', () => endStub(stub));
     await stub.ready;
     const { pid, startTime, bootId } = stub;
-    this.#advance({ stub: { pid, startTime, bootId } });
+    this.#note({ stub: { pid, startTime, bootId } });
     this.#stub = stub;
     return stub;
   }
@@ -127,11 +118,13 @@ export class Making {
   async runHooks(kind: HookRun['kind']): Promise<void> {
     const hooks = this.#request.bundle.spec.hooks?.[kind] ?? [];
     if (hooks.length === 0) return;
+    this.#save(); // They may ask for it.
     const { runHooks } = await import('../hooks/run-hooks.ts');
     await runHooks({
       kind,
       hooks,
-      state: describeState(this.#state, 'creating'),
+      // Those that read it were written when a container was made before they had their turn.
+      state: describeState(this.#state, kind === 'prestart' ? 'created' : 'creating'),
       workingDirectory: this.#state.bundle,
       ...(kind === 'createContainer' && { namespacesOf: this.#stubPid() }),
     });
@@ -151,7 +144,8 @@ export class Making {
     });
     if (network === undefined) return;
     cleanup.defer('network', () => unwireNetwork(network));
-    this.#advance({ network });
+    this.#note({ network });
+    this.#save();
   }
 
   async makeInGuest(cleanup: Cleanup): Promise<void> {
@@ -186,7 +180,8 @@ export class Making {
 
   /** From here on it is a container. The pid file comes last: engines take it for the sign that all is done. */
   finish(): void {
-    this.#advance({ phase: 'created' });
+    this.#note({ phase: 'created' });
+    this.#save();
     const { pidFile } = this.#request;
     if (pidFile !== undefined) replaceFile(pidFile, String(this.#stubPid()), PUBLIC_FILE_MODE);
   }
@@ -196,8 +191,12 @@ export class Making {
     this.#sandboxer.close();
   }
 
-  #advance(change: Partial<ContainerState>): void {
+  #note(change: Partial<ContainerState>): void {
     this.#state = { ...this.#state, ...change };
+  }
+
+  /** Each time may wait for a disk; a stub ends with us, and so need not be on it until others may see it. */
+  #save(): void {
     writeState(this.#folder, this.#state);
   }
 
@@ -212,10 +211,14 @@ export class Making {
   }
 }
 
-function describeNew(
-  { id, bundle, context }: CreateRequest,
-  sandbox: ContainerState | undefined,
-): ContainerState {
+function describeCgroups({ id, bundle, context }: CreateRequest): CgroupRequest {
+  const { cgroupsPath, resources = {} } = bundle.spec.linux ?? {};
+  const mayBeMissing = context.userId !== 0;
+  return { cgroupsPath, id, resources, manager: context.cgroupManager, mayBeMissing };
+}
+
+function describeNew(request: CreateRequest, sandbox: ContainerState | undefined): ContainerState {
+  const { id, bundle, context } = request;
   const { annotations = {}, hooks = {} } = bundle.spec;
   return {
     version: STATE_VERSION,
@@ -229,7 +232,7 @@ function describeNew(
     created: new Date().toISOString(),
     owner: context.environment['USER'] ?? (context.userId === 0 ? 'root' : String(context.userId)),
     annotations,
-    cgroups: { directories: [], made: [] },
+    cgroups: planHostCgroups(describeCgroups(request)),
     ...(sandbox && { sandbox: sandbox.id }),
     hooks: { poststart: hooks.poststart ?? [], poststop: hooks.poststop ?? [] },
   };

@@ -29,6 +29,7 @@ const SPEC: Spec = {
       { type: 'network', path: '/run/netns/n' },
       { type: 'uts' },
       { type: 'ipc', path: '' },
+      { type: 'cgroup', path: '/proc/7/ns/cgroup' },
     ],
   },
 };
@@ -46,6 +47,7 @@ test('the stub of a container is told its place and its share', () => {
     ...['--cgroup', '/c/memory/x', '--cgroup', '/c/cpu/x'],
     ...['--terminal', '--console-socket', '/t.sock', '--rows', '24', '--columns', '80'],
     ...['--network-namespace', '/run/netns/n', '--new-uts', '--new-ipc'],
+    ...['--cgroup-namespace', '/proc/7/ns/cgroup'],
     ...['--share', '/r/web/share', '--folder', 'k1', '--share-namespace', '/proc/7/ns/mnt'],
     ...['--rootfs', '/b/rootfs'],
     ...['--bind', 'bind1=/b/data', '--bind-recursive-readonly', 'bind2=/srv/tree'],

@@ -47,7 +47,7 @@ export function buildStubArgv(
 
 /** Namespaces that the stub stands in so that engines find them at its pid; the process's own are in the guest. */
 function describeNamespaces({ linux }: Spec): string[] {
-  return (['network', 'uts', 'ipc'] as const).flatMap((type) => {
+  return (['network', 'uts', 'ipc', 'cgroup'] as const).flatMap((type) => {
     const namespace = linux?.namespaces?.find((candidate) => candidate.type === type);
     if (namespace === undefined) return [];
     if (namespace.path === undefined || namespace.path === '') return [`--new-${type}`];
