@@ -50,18 +50,28 @@ export function createHostCgroups(
   }
 }
 
-/** What `createHostCgroups` will make, so that it can be removed should its caller be killed meanwhile. */
+/**
+ * What `createHostCgroups` will make, so that it can be removed should its caller be killed meanwhile. What it will
+ * refuse has none.
+ */
 export function planHostCgroups(
   request: CgroupRequest,
   hierarchies?: readonly Hierarchy[],
 ): HostCgroups {
   if (request.manager === 'disabled') return NONE;
-  const place = placeCgroup(request.cgroupsPath, request.id, request.manager);
-  const paths = (hierarchies ?? findHierarchies()).map((hierarchy) => listSteps(hierarchy, place));
-  // One that is there already is not ours to remove.
-  const made = paths.flat().filter((directory) => !existsSync(directory));
-  const directories = paths.map((steps) => steps.at(-1) as string);
-  return { directories: directories.filter((directory) => made.includes(directory)), made };
+  try {
+    const place = placeCgroup(request.cgroupsPath, request.id, request.manager);
+    const paths = (hierarchies ?? findHierarchies()).map((hierarchy) =>
+      listSteps(hierarchy, place),
+    );
+    // One that is there already is not ours to remove.
+    const made = paths.flat().filter((directory) => !existsSync(directory));
+    const directories = paths.map((steps) => steps.at(-1) as string);
+    return { directories: directories.filter((directory) => made.includes(directory)), made };
+  } catch (error) {
+    if (error instanceof WardianError) return NONE;
+    throw error;
+  }
 }
 
 /** Changes the limits that `resources` names; the others stay. */
