@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+// What JavaScript counts without loss, and more than any stream will ever have.
+static const uint64_t MAX_OFFSET = (1ULL << 53) - 1;
+
 static uint32_t get_u32(const unsigned char *bytes) {
   return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
@@ -24,13 +27,15 @@ static int read_header(struct reader *reader) {
   return 0;
 }
 
-static void read_stream_header(struct reader *reader) {
+static int read_stream_header(struct reader *reader) {
   const unsigned char *header = reader->bytes + reader->begin;
   reader->kind = header[0];
   reader->offset = (uint64_t)get_u32(header + 1) << 32 | get_u32(header + 5);
+  if (reader->offset > MAX_OFFSET) return -EPROTO;
   reader->begin += STREAM_HEADER_BYTES;
   reader->left -= STREAM_HEADER_BYTES;
   reader->in_stream = true;
+  return 0;
 }
 
 static void advance(struct reader *reader, size_t size) {
@@ -82,11 +87,9 @@ int reader_consume(struct session *session) {
       if (error != 0) return error;
     } else if (reader->type == FRAME_DATA && !reader->in_stream) {
       if (available(reader) < STREAM_HEADER_BYTES) break;
-      read_stream_header(reader);
-      if (reader->left == 0) {
-        int error = take_data(session);
-        if (error != 0) return error;
-      }
+      int error = read_stream_header(reader);
+      if (error == 0 && reader->left == 0) error = take_data(session);
+      if (error != 0) return error;
     } else {
       if (available(reader) == 0 && reader->left > 0) break;
       if (reader->type == FRAME_RESPONSE) take_response(session);
