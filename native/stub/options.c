@@ -53,6 +53,11 @@ static bool is_bind(const char *name, struct bind *bind) {
   return bind->readonly || *name == '\0';
 }
 
+static bool is_place(const char *name, struct bind *place) {
+  place->recursive = place->readonly = false;
+  return strcmp(name, "--place") == 0;
+}
+
 static int take(const char **target, const char *value, bool valid) {
   if (!valid || *target != NULL) return -EINVAL;
   *target = value;
@@ -82,7 +87,7 @@ static int parse_valued(const char *name, const char *value, struct options *opt
   if (strcmp(name, "--folder") == 0) return take(&options->folder, value, is_name(value, strlen(value)));
   if (strcmp(name, "--share-namespace") == 0) return take_path(&options->share_namespace, value);
   if (strcmp(name, "--rootfs") == 0) return take_path(&options->rootfs, value);
-  if (is_bind(name, &bind)) return parse_bind(value, &bind) ? 0 : -EINVAL;
+  if (is_bind(name, &bind) || is_place(name, &bind)) return parse_bind(value, &bind) ? 0 : -EINVAL;
   return -EINVAL;
 }
 
@@ -125,7 +130,9 @@ int parse_options(int argc, char **argv, struct options *options) {
   return check(options);
 }
 
-bool next_bind(const struct options *options, int *index, struct bind *bind) {
+typedef bool (*matches)(const char *name, struct bind *bind);
+
+static bool find_next(const struct options *options, int *index, struct bind *bind, matches is_wanted) {
   if (*index == 0) *index = 1;
   struct options ignored;
   while (*index < options->argument_count) {
@@ -136,7 +143,15 @@ bool next_bind(const struct options *options, int *index, struct bind *bind) {
     }
     const char *value = options->arguments[*index + 1];
     *index += 2;
-    if (is_bind(name, bind)) return parse_bind(value, bind);
+    if (is_wanted(name, bind)) return parse_bind(value, bind);
   }
   return false;
+}
+
+bool next_bind(const struct options *options, int *index, struct bind *bind) {
+  return find_next(options, index, bind, is_bind);
+}
+
+bool next_place(const struct options *options, int *index, struct bind *place) {
+  return find_next(options, index, place, is_place);
 }

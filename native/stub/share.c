@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,9 +93,17 @@ static int enter(int namespace, const char *name) {
   return setns(namespace, CLONE_NEWNS) == 0 ? 0 : fail("cannot enter the mount namespace", name, -errno);
 }
 
+// The share as the other stub sees it: below what it shows to those who enter its namespace (view.c).
+static int open_joined(const struct options *options) {
+  char path[PATH_MAX];
+  const char *end = strstr(options->share_namespace, "/ns/mnt");
+  if (end == NULL) return fail("is no process's mount namespace:", options->share_namespace, -EINVAL);
+  int process = (int)(end - options->share_namespace);
+  int length = snprintf(path, sizeof path, "%.*s/root%s", process, options->share_namespace, options->share);
+  return length < 0 || (size_t)length >= sizeof path ? -ENAMETOOLONG : open_folder(path);
+}
+
 static int attach_in_share(const struct options *options, int tree, struct joined_share *joined) {
-  joined->place = open_folder(options->share);
-  if (joined->place < 0) return joined->place;
   int error = attach(joined->place, options->folder, tree);
   if (error == 0) return 0;
   close_descriptor(&joined->place);
@@ -112,6 +121,8 @@ static int join_share(const struct options *options, struct joined_share *joined
   if (joined->own < 0) return joined->own;
   joined->other = open(options->share_namespace, O_RDONLY | O_CLOEXEC);
   if (joined->other < 0) return fail("cannot open", options->share_namespace, -errno);
+  joined->place = open_joined(options);
+  if (joined->place < 0) return joined->place;
   int tree = clone_tree(options->share, true);
   if (tree < 0) return fail("cannot clone", options->share, tree);
   error = enter(joined->other, options->share_namespace);
@@ -121,7 +132,7 @@ static int join_share(const struct options *options, struct joined_share *joined
     if (error == 0) error = back;
   }
   close(tree);
-  if (error == 0 && umount2(options->share, MNT_DETACH) != 0) error = fail("cannot unmount", options->share, -errno);
+  // What is left of it here goes with all other mounts.
   return error;
 }
 

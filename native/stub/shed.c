@@ -38,17 +38,27 @@ static int move_share(const char *path) {
   return error;
 }
 
-static int change_root(const struct options *options) {
+static int change_root(const struct options *options, int proc) {
   if (mount("wardian", BASE, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=1m") != 0) return -errno;
   if (chdir(BASE) != 0) return -errno;
+  bool has_view = make_view(options, proc) == 0;
   int error = options->share_namespace == NULL ? move_share(options->share) : 0;
   if (error != 0) return error;
   if (syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0) return -errno;
+  // A courtesy to engines; the container runs without it.
+  if (has_view) raise_view();
   return 0;
 }
 
+static int leave_mounts(const struct options *options) {
+  int proc = open(BASE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int error = proc < 0 ? -errno : change_root(options, proc);
+  close_descriptor(&proc);
+  return error;
+}
+
 int shed_mounts(const struct options *options, const struct home *home) {
-  int error = options->share == NULL ? 0 : change_root(options);
+  int error = options->share == NULL ? 0 : leave_mounts(options);
   if (error != 0) return fail("cannot let go of", "the host's mounts", error);
   // The sandboxer's socket is reached from here, whatever the root is.
   return fchdir(home->folder) == 0 ? 0 : fail("cannot change to", options->socket, -errno);

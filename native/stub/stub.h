@@ -56,6 +56,8 @@ struct bind {
 int parse_options(int argc, char **argv, struct options *options);
 // Finds the next bind from argument *index on; false when there is none. Ten thousand of them cost no memory.
 bool next_bind(const struct options *options, int *index, struct bind *bind);
+// The same for where binds are in the container: their paths are its own.
+bool next_place(const struct options *options, int *index, struct bind *place);
 
 // base.c
 int64_t now_ms(void);
@@ -97,6 +99,12 @@ int assemble_share(const struct options *options, struct home *home, struct join
 void leave_share(const struct options *options, struct joined_share *joined);
 // After the hooks have run: lets go of all mounts but the share, so that none of the host's is kept busy.
 int shed_mounts(const struct options *options, const struct home *home);
+
+// view.c
+// Mounts the view below the working folder; `proc` is the host's. Joined or not, the share is at its path.
+int make_view(const struct options *options, int proc);
+// Puts it on top of "/", the working folder.
+int raise_view(void);
 
 // terminal.c
 int open_terminal(const struct options *options);

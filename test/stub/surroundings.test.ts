@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { findBusybox } from '../support/engines/engine-image.ts';
 import { StubRun } from './stub-run.ts';
 
 const NOT_ROOT = process.getuid?.() === 0 ? false : 'only root joins namespaces and cgroups';
@@ -94,7 +97,7 @@ describe('surroundings of the stub', { timeout: 60_000, skip: NOT_ROOT }, () => 
     const { pid } = run.child;
     assert.equal(readFileSync(seenAt(pid, `${FOLDER}/rootfs/etc/name`), 'utf8'), 'root');
     assert.equal(readFileSync(seenAt(pid, `${FOLDER}/bind0`), 'utf8'), 'file');
-    assert.equal(countMounts(pid), 4); // root, share, rootfs, bind0
+    assert.equal(countMounts(pid), 5); // root, share, rootfs, bind0, view
     run.process.write('stdout', 'served\n');
     run.process.exit(0);
     assert.equal(await run.waitForExit(), 0);
@@ -132,11 +135,41 @@ describe('surroundings of the stub', { timeout: 60_000, skip: NOT_ROOT }, () => 
     assert.deepEqual(readdirSync(seenAt(pid, '')).sort(), [FOLDER, 'c2']);
     assert.equal(readFileSync(seenAt(pid, 'c2/rootfs/etc/name'), 'utf8'), 'root');
     assert.equal(readFileSync(seenAt(pid, 'c2/bind0'), 'utf8'), 'file');
-    assert.equal(countMounts(second.child.pid), 1);
+    assert.equal(countMounts(second.child.pid), 2); // root, view
     second.process.exit(0);
     assert.equal(await second.waitForExit(), 0);
     assert.deepEqual(readdirSync(seenAt(pid, '')), [FOLDER]);
-    assert.equal(countMounts(pid), 3);
+    assert.equal(countMounts(pid), 4);
+  });
+
+  it('shows who enters its mounts the files of the container, and itself alone in /proc', async () => {
+    mkdirSync(path.join(rootfs, 'proc'));
+    mkdirSync(path.join(rootfs, 'mnt'));
+    symlinkSync('/mnt', path.join(rootfs, 'link'));
+    writeFileSync(path.join(rootfs, 'mnt/single'), '');
+    const place = ['--bind', `bind0=${run.folder}/file`, '--place', 'bind0=/link/single'];
+    const lost = ['--bind', `bind1=${run.folder}/file`, '--place', 'bind1=/none/at/all'];
+    await run.start({ arguments: shareArguments(...place, ...lost) });
+    const { pid } = run.child;
+    const look = 'cat /etc/name /mnt/single; echo; ls /proc; cat /proc/[0-9]*/comm';
+    const files = ['busybox', 'cat', 'ls', 'sh'];
+    mkdirSync(path.join(rootfs, 'bin'));
+    copyFileSync(findBusybox(), path.join(rootfs, 'bin/busybox'));
+    for (const name of files.slice(1)) symlinkSync('busybox', path.join(rootfs, 'bin', name));
+    const seen = execFileSync('nsenter', [
+      '--target',
+      String(pid),
+      '--mount',
+      '/bin/sh',
+      '-c',
+      look,
+    ]);
+    const words = ['rootfile', String(pid), 'meminfo', 'stat', 'uptime', 'wardian-stub', ''];
+    assert.deepEqual(seen.toString().split(/\s+/), words);
+    // The share has none of it.
+    assert.deepEqual(readdirSync(seenAt(pid, `${FOLDER}/rootfs/proc`)), []);
+    run.process.exit(0);
+    assert.equal(await run.waitForExit(), 0);
   });
 
   it('stands in a new network namespace, and in one that it is given', async () => {

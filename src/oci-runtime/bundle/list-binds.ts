@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Mount, Spec } from '../../oci/runtime-spec/types.ts';
 
 /** A place of the host that a container gets, as the stub puts it into the share. */
@@ -8,6 +9,8 @@ export interface Bind {
   readonly name: string;
   /** Absolute. */
   readonly path: string;
+  /** Where it is in the container; absolute. */
+  readonly destination: string;
   /** With what is mounted below it. */
   readonly isRecursive: boolean;
   /** The guest, which nobody trusts, is not asked to keep from writing: the host's own mount is read-only. */
@@ -24,7 +27,8 @@ export function listBinds({ mounts = [] }: Spec, bundle: string): Bind[] {
     const options = mount.options ?? [];
     const isRecursive = options.includes('rbind');
     const isReadOnly = options.findLast((word) => ACCESS_WORDS.has(word))?.endsWith('o') ?? false;
-    return [{ mount: index, name: `bind${index}`, path, isRecursive, isReadOnly }];
+    const destination = posix.resolve('/', mount.destination);
+    return [{ mount: index, name: `bind${index}`, path, destination, isRecursive, isReadOnly }];
   });
 }
 

@@ -51,6 +51,7 @@ test('the stub of a container is told its place and its share', () => {
     ...['--share', '/r/web/share', '--folder', 'k1', '--share-namespace', '/proc/7/ns/mnt'],
     ...['--rootfs', '/b/rootfs'],
     ...['--bind', 'bind1=/b/data', '--bind-recursive-readonly', 'bind2=/srv/tree'],
+    ...['--place', 'bind1=/data', '--place', 'bind2=/tree'],
     ...['--', '/node', '/sandboxer.cjs'],
   ]);
 });

@@ -65,5 +65,6 @@ function describeShare(share: StubShare): string[] {
       `--bind${isRecursive ? '-recursive' : ''}${isReadOnly ? '-readonly' : ''}`,
       `${name}=${path}`,
     ]),
+    ...share.binds.flatMap(({ name, destination }) => ['--place', `${name}=${destination}`]),
   ];
 }
