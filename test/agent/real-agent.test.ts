@@ -135,6 +135,31 @@ test('further processes start, take signals, and are forgotten', { skip }, async
   assert.deepEqual([exit.code, exit.signal], [137, 9]);
 });
 
+test('a hook that fails ends the start, in its own words', { skip }, async () => {
+  const args = ['sh', '-c', 'cat >&2; echo no good; exit 3'];
+  const input = Buffer.from('{}');
+  await client.createContainer({
+    id: ID,
+    rootfs: { layers: [{ lun: 0, type: 'directory' }] },
+    process: describeProcess('true'),
+    namespaces: NAMESPACES,
+    startHooks: [{ path: '/bin/sh', args, env: ['PATH=/bin'], timeoutMilliseconds: 20_000, input }],
+  });
+  await assert.rejects(
+    client.startContainer({ id: ID }),
+    /could not start the container: hook \/bin\/sh ended with 3: \{\}no good$/,
+  );
+});
+
+test('a further process does not make its working directory', { skip }, async () => {
+  const { started } = run('sleep', '60');
+  await started;
+  const process = { ...describeProcess('true'), cwd: '/tmp/not/there' };
+  const { execErrno, execMessage } = await client.exec({ containerId: ID, execId: 'e', process });
+  assert.equal(execErrno, 2);
+  assert.match(execMessage, /cannot enter \/tmp\/not\/there/);
+});
+
 test('what is not there is "not found", and what depends on it too', { skip }, async () => {
   const isNotFound = (error: unknown) => hasAgentStatus(error, 'notFound');
   await assert.rejects(client.startContainer({ id: 'nobody' }), isNotFound);

@@ -205,10 +205,11 @@ static int open_terminal(const message(Process) *process, bool is_first, int *ma
     return 0;
 }
 
+// A container's own was made with the container; whoever comes later is not to leave folders behind.
 static int enter_working_directory(int root, const message(Process) *process, struct failure *why) {
     const char *cwd = text_or_empty(process->cwd);
     if (!cwd[0]) cwd = "/";
-    AUTO_CLOSE int fd = path_make_directory(root, cwd, 0755);
+    AUTO_CLOSE int fd = path_open(root, cwd, O_PATH | O_DIRECTORY, 0);
     if (fd < 0 || fchdir(fd) < 0) return fail_errno(why, fd < 0 ? fd : errno, "cannot enter %.80s", cwd);
     return 0;
 }
