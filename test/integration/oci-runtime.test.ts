@@ -69,6 +69,16 @@ test('run passes signals on, and tells how a process was killed', async () => {
   assert.equal((await again.ended).exitCode, 137);
 });
 
+test('run ends with the exit code of its process when another command deletes the container', async () => {
+  const bundle = host.makeBundle('taken', { args: ['sh', '-c', 'echo ready; exec sleep 1000'] });
+  const run = host.start(['run', '-b', bundle, 'taken']);
+  await waitFor(() => run.stdout.includes('ready'));
+  await host.waitForStatus('taken', 'running');
+  await host.succeed('delete', '--force', 'taken');
+  const { exitCode, stderr } = await run.ended;
+  assert.deepEqual([exitCode, stderr], [137, '']);
+});
+
 test('a detached container outlives the command, and --keep keeps it', async () => {
   const bundle = host.makeBundle('away', { args: ['sleep', '1000'] });
   await host.succeed('run', '--detach', '--bundle', bundle, 'away');

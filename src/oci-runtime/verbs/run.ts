@@ -1,9 +1,11 @@
+import { WardianError } from '../../util/errors.ts';
 import { createContainer } from '../create/create-container.ts';
 import { checkConsole, readCreateFlags } from '../create/create-flags.ts';
 import { removeContainer } from '../remove/remove-container.ts';
 import type { RuntimeContext, Verb } from '../runtime-context.ts';
 import { SignalRelay } from '../start/signal-relay.ts';
 import { startContainer } from '../start/start-container.ts';
+import { withContainerLock } from '../state/container-lock.ts';
 import { getContainerFolder, readState } from '../state/state-folder.ts';
 
 /** `run ID`: create and start; unless detached, waits for the end, deletes, and returns the process's exit code. */
@@ -40,6 +42,13 @@ async function startOrRemove(context: RuntimeContext, id: string): Promise<void>
   }
 }
 
+/** Somebody else may have deleted it, which is as good. */
 async function remove(context: RuntimeContext, id: string): Promise<void> {
-  await removeContainer(context, readState(getContainerFolder(context.root, id), id));
+  const folder = getContainerFolder(context.root, id);
+  try {
+    await withContainerLock(folder, () => removeContainer(context, readState(folder, id)));
+  } catch (error) {
+    const isGone = error instanceof WardianError && error.code === 'CONTAINER_NOT_FOUND';
+    if (!isGone) throw error;
+  }
 }
