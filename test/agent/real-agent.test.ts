@@ -147,7 +147,7 @@ test('a hook that fails ends the start, in its own words', { skip }, async () =>
   });
   await assert.rejects(
     client.startContainer({ id: ID }),
-    /could not start the container: hook \/bin\/sh ended with 3: \{\}no good$/,
+    /could not start container web: hook \/bin\/sh ended with 3: \{\}no good$/,
   );
 });
 
