@@ -4,14 +4,22 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../support/run.ts';
 import { bundleEntry, writeCode, writeLoader } from './bundle.ts';
 import { withQuietSandboxer } from './quiet-sandboxer.ts';
+import { RUNTIME_WARMING } from './warmings.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const PAGE = path.join(import.meta.dirname, 'quick-modules.txt');
 
-/** Commands, by what they are called in the list. */
+/** Commands of the quick bundle, by what they are called in the list. */
 const COMMANDS = {
   'wardian --version': ['--version'],
   'wardian run': ['run', '--rm', 'image', 'true'],
+};
+
+/** Commands of the runtime, of which an engine waits for three or four with each container. */
+const RUNTIME_COMMANDS = {
+  'wardian-runtime state': ['--root', 'root', 'state', 'created'],
+  'wardian-runtime start': ['--root', 'root', 'start', 'created'],
+  'wardian-runtime delete': ['--root', 'root', 'delete', 'stopped'],
 };
 
 const INTRODUCTION = `What the quick commands load. Each module costs every start, so this list is to stay short; a test compares it.
@@ -29,22 +37,30 @@ process.on('exit', () => {
 /** The list: files in the bundle, and Node's own modules beyond those that an empty program has. */
 export async function listQuickModules(): Promise<string> {
   const { code, inputs } = await bundleEntry(path.join(ROOT, 'src/cli/quick-main.ts'));
+  const runtime = await bundleEntry(path.join(ROOT, 'src/oci-runtime/main.ts'));
   const files = inputs.map((file) => path.relative(ROOT, path.resolve(file))).sort();
   return await withQuietSandboxer(async (environment, folder) => {
-    const program = path.join(folder, 'quick.cjs');
+    const programs = { quick: code, runtime: runtime.code };
+    for (const [name, text] of Object.entries(programs)) {
+      writeCode(folder, name, text);
+      writeLoader(folder, name);
+    }
     const empty = path.join(folder, 'empty.cjs');
-    writeCode(folder, 'quick', code);
-    writeLoader(folder, 'quick');
     writeFileSync(empty, '');
     writeFileSync(path.join(folder, 'probe.cjs'), PROBE);
+    RUNTIME_WARMING.prepare?.(folder);
     const load = (argv: readonly string[]) => findLoaded(argv, { environment, folder });
     const always = new Set(await load([empty]));
     const sections = [formatSection('The bundle', files)];
-    for (const [title, words] of Object.entries(COMMANDS)) {
-      const loaded = await load([program, ...words]);
-      const added = loaded.filter((name) => !always.has(name)).sort();
-      sections.push(formatSection(`Node's modules, for ${title}`, added));
-    }
+    const addCommands = async (name: string, commands: Readonly<Record<string, string[]>>) => {
+      for (const [title, words] of Object.entries(commands)) {
+        const loaded = await load([path.join(folder, `${name}.cjs`), ...words]);
+        const added = loaded.filter((module) => !always.has(module)).sort();
+        sections.push(formatSection(`Node's modules, for ${title}`, added));
+      }
+    };
+    await addCommands('quick', COMMANDS);
+    await addCommands('runtime', RUNTIME_COMMANDS);
     return `${INTRODUCTION}${sections.join('')}`;
   });
 }
@@ -60,6 +76,7 @@ async function findLoaded(
 ): Promise<string[]> {
   const answer = path.join(folder, 'answer.json');
   await run([process.execPath, '--require', path.join(folder, 'probe.cjs'), '--', ...argv], {
+    directory: folder,
     environment: { ...environment, WARDIAN_PROBE: answer },
   });
   const names = JSON.parse(readFileSync(answer, 'utf8')) as string[];

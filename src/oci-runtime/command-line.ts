@@ -47,10 +47,9 @@ async function answer(parsed: ParsedArguments, surroundings: Surroundings): Prom
     surroundings.print(renderHelp(verb ?? operands[0]));
     return 0;
   }
-  const load = VERBS[verb];
-  if (load === undefined) throw new WardianError('USAGE', `${verb} is not there`);
   const context = createContext(flags, surroundings);
-  return (await load())({ flags, operands, context });
+  const answerVerb = await VERBS[verb]();
+  return answerVerb({ flags, operands, context });
 }
 
 function createContext(flags: FlagValues, surroundings: Surroundings): RuntimeContext {

@@ -2,7 +2,7 @@ import type { VerbName } from './arguments/verb-flags.ts';
 import type { Verb } from './runtime-context.ts';
 
 /** Where each verb is; loaded when it is called for. */
-export const VERBS: Readonly<Partial<Record<VerbName, () => Promise<Verb>>>> = {
+export const VERBS: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   create: async () => (await import('./verbs/create.ts')).create,
   start: async () => (await import('./verbs/start.ts')).start,
   state: async () => (await import('./verbs/state.ts')).state,
