@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Resources } from '../../oci/runtime-spec/types.ts';
 import { listHostLimits } from './host-limits.ts';
-import { addMemoryOverhead, PIDS_OVERHEAD } from './overhead.ts';
+import { addMemoryOverhead, LEAST_PIDS } from './overhead.ts';
 
 const GIBIBYTE = 1024n ** 3n;
 
@@ -31,7 +31,7 @@ describe('limits on the host', () => {
       'memory.limit_in_bytes': String(addMemoryOverhead(GIBIBYTE)),
       'memory.memsw.limit_in_bytes': String(addMemoryOverhead(2n * GIBIBYTE)),
       'memory.soft_limit_in_bytes': String(addMemoryOverhead(GIBIBYTE / 2n)),
-      'pids.max': String(100n + PIDS_OVERHEAD),
+      'pids.max': String(LEAST_PIDS),
       'blkio.weight': '500',
       'hugetlb.2MB.limit_in_bytes': '0',
     });
@@ -47,7 +47,7 @@ describe('limits on the host', () => {
       'memory.swap.max': String(GIBIBYTE),
       'memory.low': String(addMemoryOverhead(GIBIBYTE / 2n)),
       'memory.high': String(addMemoryOverhead(1000n)),
-      'pids.max': String(5n + PIDS_OVERHEAD),
+      'pids.max': String(LEAST_PIDS),
       'io.weight': 'default 4950',
       'hugetlb.2MB.max': '0',
     });
@@ -82,6 +82,11 @@ describe('limits on the host', () => {
       'memory.swap.max': 'max',
       'pids.max': 'max',
     });
+  });
+
+  it('of processes are what the engine asked for, unless a machine has no room in that', () => {
+    const maximum = (limit: bigint) => list({ pids: { limit } }, 1)['pids.max'];
+    assert.deepEqual([maximum(1000n), maximum(10n)], ['1000', String(LEAST_PIDS)]);
   });
 
   it('scale shares and weights to their ends', () => {

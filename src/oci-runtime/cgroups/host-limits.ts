@@ -1,5 +1,5 @@
 import type { CpuResources, Resources } from '../../oci/runtime-spec/types.ts';
-import { addMemoryOverhead, addPidsOverhead } from './overhead.ts';
+import { addMemoryOverhead, raisePidsLimit } from './overhead.ts';
 
 /** One limit, as one file of a cgroup. */
 export interface CgroupWrite {
@@ -84,7 +84,7 @@ function listCpuset({ cpu = {} }: Resources): CgroupWrite[] {
 
 function listPids({ pids }: Resources): CgroupWrite[] {
   return whenSet(pids?.limit, (limit) =>
-    write('pids.max', orMaximum(addPidsOverhead(limit)), 'pids.limit'),
+    write('pids.max', orMaximum(raisePidsLimit(limit)), 'pids.limit'),
   );
 }
 
@@ -119,7 +119,7 @@ function listUnified(resources: Resources, version: 1 | 2): CgroupWrite[] {
 
 function widen(file: string, value: string): string {
   if (!/^\d{1,19}$/.test(value)) return value;
-  if (file === 'pids.max') return String(addPidsOverhead(BigInt(value)));
+  if (file === 'pids.max') return String(raisePidsLimit(BigInt(value)));
   const countsMemory = ['memory.max', 'memory.high', 'memory.low', 'memory.min'].includes(file);
   return countsMemory ? String(addMemoryOverhead(BigInt(value))) : value;
 }

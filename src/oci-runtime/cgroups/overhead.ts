@@ -16,8 +16,8 @@ const MEMORY_OVERHEAD_BYTES = 256n * MEBIBYTE;
  */
 const withTemplatePages = (limitBytes: bigint): bigint => limitBytes * 2n + limitBytes / 4n;
 
-/** Threads of a VMM: processors, its own loops, and up to 64 that carry out file operations; and the stub. */
-export const PIDS_OVERHEAD = 128n;
+/** Threads of a VMM (processors, its own loops, and up to 64 that carry out file operations), and a stub for each exec. */
+export const LEAST_PIDS = 256n;
 
 /** The host's limit for a container's limit on memory; no limit (negative) stays none. */
 export function addMemoryOverhead(limitBytes: bigint): bigint {
@@ -25,7 +25,10 @@ export function addMemoryOverhead(limitBytes: bigint): bigint {
   return withTemplatePages(limitBytes) + MEMORY_OVERHEAD_BYTES;
 }
 
-/** The host's limit for a container's limit on processes: each of them may have a stub. */
-export function addPidsOverhead(limit: bigint): bigint {
-  return limit < 0n ? limit : limit + PIDS_OVERHEAD;
+/**
+ * The host's limit for a container's limit on processes: the same, which is what engines look at, unless it is too low for
+ * the machine. The container's processes are the guest's, which keeps them to their limit.
+ */
+export function raisePidsLimit(limit: bigint): bigint {
+  return limit < 0n || limit > LEAST_PIDS ? limit : LEAST_PIDS;
 }
