@@ -37,7 +37,12 @@ export class StubRun {
     ];
     this.child = spawn(STUB, arguments_, {
       stdio: [...(options.stdio ?? ['pipe', 'pipe', 'pipe']), 'pipe'],
-      env: { PATH: process.env['PATH'], ...options.environment },
+      env: {
+        PATH: process.env['PATH'],
+        // Of a stub with sanitizers (native/Makefile, stub-sanitized), which WARDIAN_STUB may name.
+        ASAN_OPTIONS: process.env['ASAN_OPTIONS'],
+        ...options.environment,
+      },
     });
     this.child.stdin?.on('error', () => {}); // EPIPE: it reads no more, which a test may want
     this.control = this.child.stdio[3] as Duplex;
