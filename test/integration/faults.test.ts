@@ -13,8 +13,8 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { findDirectories } from '../../src/host/directories.ts';
-import { assertNothingLeft } from '../support/nothing-left.ts';
 import type { CommandResult } from '../support/command-result.ts';
+import { assertNothingLeft } from '../support/nothing-left.ts';
 import { TestHost } from '../support/test-host.ts';
 
 const RUN = ['run', '--rm', 'busybox'];
