@@ -69,7 +69,18 @@ static void complain(void) {
   if (length > 0) write_text(STDERR_FILENO, line, (size_t)length);
 }
 
+// `clear`: takes the folder of a container whose stub was killed out of the share of another's sandbox.
+static int command_clear(int argc, char **argv) {
+  struct options options = {0};
+  int error = parse_options(argc, argv, &options);
+  if (error == 0) error = check_clear_options(&options);
+  if (error == 0) error = clear_share(&options);
+  if (error != 0) complain();
+  return error == 0 ? 0 : EXIT_NOT_STARTED;
+}
+
 int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "clear") == 0) return command_clear(argc - 1, argv + 1);
   struct options options = {0};
   struct home home = {.mount = -1, .network = -1, .uts = -1, .ipc = -1, .cgroup = -1, .folder = -1};
   struct joined_share joined = {.place = -1, .other = -1, .own = -1};
@@ -77,7 +88,7 @@ int main(int argc, char **argv) {
   // Before anything waits: a signal that comes early is for the process, too.
   if (check_descriptors() != 0) return report();
   int signals = open_signals();
-  if (signals < 0 || parse_options(argc, argv, &options) != 0) return report();
+  if (signals < 0 || parse_options(argc, argv, &options) != 0 || check_options(&options) != 0) return report();
   if (prepare(&options, &home, &joined) != 0) {
     leave_share(&options, &joined);
     return report();

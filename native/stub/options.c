@@ -100,7 +100,12 @@ static bool *find_switch(const char *name, struct options *options) {
   return NULL;
 }
 
-static int check(const struct options *options) {
+int check_clear_options(const struct options *options) {
+  bool is_complete = options->share != NULL && options->folder != NULL && options->share_namespace != NULL;
+  return is_complete ? 0 : fail("options go together:", "--share, --folder and --share-namespace", -EINVAL);
+}
+
+int check_options(const struct options *options) {
   if (options->socket == NULL) return fail("an option is missing:", "--socket", -EINVAL);
   if (options->container == NULL) return fail("an option is missing:", "--container", -EINVAL);
   bool shares = options->share != NULL;
@@ -127,7 +132,7 @@ int parse_options(int argc, char **argv, struct options *options) {
   options->arguments = argv;
   options->argument_count = i;
   if (i + 1 < argc) options->sandboxer = argv + i + 1;
-  return check(options);
+  return 0;
 }
 
 typedef bool (*matches)(const char *name, struct bind *bind);

@@ -94,13 +94,20 @@ static int enter(int namespace, const char *name) {
 }
 
 // The share as the other stub sees it: below what it shows to those who enter its namespace (view.c).
-static int open_joined(const struct options *options) {
+static int open_place(const struct options *options) {
   char path[PATH_MAX];
   const char *end = strstr(options->share_namespace, "/ns/mnt");
   if (end == NULL) return fail("is no process's mount namespace:", options->share_namespace, -EINVAL);
   int process = (int)(end - options->share_namespace);
   int length = snprintf(path, sizeof path, "%.*s/root%s", process, options->share_namespace, options->share);
   return length < 0 || (size_t)length >= sizeof path ? -ENAMETOOLONG : open_folder(path);
+}
+
+static int open_joined(const struct options *options, struct joined_share *joined) {
+  joined->other = open(options->share_namespace, O_RDONLY | O_CLOEXEC);
+  if (joined->other < 0) return fail("cannot open", options->share_namespace, -errno);
+  joined->place = open_place(options);
+  return joined->place < 0 ? joined->place : 0;
 }
 
 static int attach_in_share(const struct options *options, int tree, struct joined_share *joined) {
@@ -119,10 +126,8 @@ static int join_share(const struct options *options, struct joined_share *joined
   if (error != 0) return error;
   joined->own = open_own_namespace("mnt");
   if (joined->own < 0) return joined->own;
-  joined->other = open(options->share_namespace, O_RDONLY | O_CLOEXEC);
-  if (joined->other < 0) return fail("cannot open", options->share_namespace, -errno);
-  joined->place = open_joined(options);
-  if (joined->place < 0) return joined->place;
+  error = open_joined(options, joined);
+  if (error != 0) return error;
   int tree = clone_tree(options->share, true);
   if (tree < 0) return fail("cannot clone", options->share, tree);
   error = enter(joined->other, options->share_namespace);
@@ -153,4 +158,12 @@ void leave_share(const struct options *options, struct joined_share *joined) {
   // The sandbox may be gone with all its mounts, and then there is nothing to undo.
   if (fchdir(joined->place) != 0 || umount2(options->folder, MNT_DETACH | UMOUNT_NOFOLLOW) != 0) return;
   rmdir(options->folder);
+}
+
+int clear_share(const struct options *options) {
+  struct joined_share joined = {.place = -1, .other = -1, .own = -1};
+  int error = open_joined(options, &joined);
+  if (error == 0) leave_share(options, &joined);
+  // The sandbox has ended with all that was in it.
+  return error == -ENOENT ? 0 : error;
 }

@@ -54,6 +54,10 @@ struct bind {
 
 // options.c
 int parse_options(int argc, char **argv, struct options *options);
+// What `clear` needs of them.
+int check_clear_options(const struct options *options);
+// What a stub needs.
+int check_options(const struct options *options);
 // Finds the next bind from argument *index on; false when there is none. Ten thousand of them cost no memory.
 bool next_bind(const struct options *options, int *index, struct bind *bind);
 // The same for where binds are in the container: their paths are its own.
@@ -97,6 +101,8 @@ struct joined_share {
 // share.c
 int assemble_share(const struct options *options, struct home *home, struct joined_share *joined);
 void leave_share(const struct options *options, struct joined_share *joined);
+// Does the same for a stub that was killed.
+int clear_share(const struct options *options);
 // After the hooks have run: lets go of all mounts but the share, so that none of the host's is kept busy.
 int shed_mounts(const struct options *options, const struct home *home);
 

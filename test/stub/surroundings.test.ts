@@ -15,7 +15,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { findBusybox } from '../support/engines/engine-image.ts';
-import { StubRun } from './stub-run.ts';
+import { STUB, StubRun } from './stub-run.ts';
 
 const NOT_ROOT = process.getuid?.() === 0 ? false : 'only root joins namespaces and cgroups';
 const FOLDER = 'c1';
@@ -140,6 +140,27 @@ describe('surroundings of the stub', { timeout: 60_000, skip: NOT_ROOT }, () => 
     assert.equal(await second.waitForExit(), 0);
     assert.deepEqual(readdirSync(seenAt(pid, '')), [FOLDER]);
     assert.equal(countMounts(pid), 4);
+  });
+
+  it('can be cleared away after when it was killed in the sandbox of another', async () => {
+    await run.start({ arguments: shareArguments() });
+    const { pid } = run.child;
+    const second = new StubRun();
+    others.push(second);
+    const place = ['--share', share, '--folder', 'c2', '--share-namespace', `/proc/${pid}/ns/mnt`];
+    await second.start({ arguments: [...place, '--rootfs', rootfs] });
+    const mounts = countMounts(pid);
+    second.child.kill('SIGKILL');
+    assert.equal(await second.waitForExit(), 'SIGKILL');
+    assert.deepEqual(readdirSync(seenAt(pid, '')).sort(), [FOLDER, 'c2']);
+    execFileSync(STUB, ['clear', ...place]);
+    assert.deepEqual(readdirSync(seenAt(pid, '')), [FOLDER]);
+    assert.equal(countMounts(pid), mounts - 2);
+    execFileSync(STUB, ['clear', ...place]); // nothing is left, which is no error
+    run.child.kill('SIGKILL');
+    await run.waitForExit();
+    execFileSync(STUB, ['clear', ...place]);
+    assert.throws(() => execFileSync(STUB, ['clear'], { stdio: 'pipe' }), /options go together/);
   });
 
   it('shows who enters its mounts the files of the container, and itself alone in /proc', async () => {
