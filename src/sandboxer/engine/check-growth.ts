@@ -13,7 +13,7 @@ export function checkGrowth(resources: Resources, machine: MachineState | undefi
   }
   if (memoryBytes === undefined) return;
   if (chooseSizeClass({ memoryBytes }).memoryBytes > machine.memoryBytes) {
-    throw tooLarge(`${toMebibytes(memoryBytes)} of memory`, machine);
+    throw tooLarge(`${toMebibytes(Number(resources.memory?.limit))} of memory`, machine);
   }
 }
 

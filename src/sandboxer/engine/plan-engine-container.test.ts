@@ -137,6 +137,9 @@ test('a machine does not grow', () => {
     code: 'SPEC_UNSUPPORTED',
     message: /^512 MiB of memory is more .* it has 1 CPU and 256 MiB$/,
   });
+  // What this host could not give either is named as it was asked for.
+  const huge = { memory: { limit: BigInt(2 ** 50) } };
+  assert.throws(() => checkGrowth(huge, machine), /^WardianError: 1073741824 MiB of memory/);
   if (availableParallelism() === 1) return;
   assert.throws(() => checkGrowth({ cpu: { quota: 200_000n } }, machine), /^WardianError: 2 CPUs/);
 });
