@@ -89,6 +89,14 @@ describe('limits on the host', () => {
     assert.deepEqual([maximum(1000n), maximum(10n)], ['1000', String(LEAST_PIDS)]);
   });
 
+  it('are no other negative numbers', () => {
+    for (const name of ['limit', 'swap', 'reservation']) {
+      for (const version of [1, 2] as const) {
+        assert.throws(() => list({ memory: { [name]: -2n } }, version), { code: 'SPEC_INVALID' });
+      }
+    }
+  });
+
   it('scale shares and weights to their ends', () => {
     const weights = (shares: bigint, weight: number) =>
       Object.values(list({ cpu: { shares }, blockIO: { weight } }, 2));

@@ -1,4 +1,5 @@
 import type { CpuResources, Resources } from '../../oci/runtime-spec/types.ts';
+import { WardianError } from '../../util/errors.ts';
 import { addMemoryOverhead, raisePidsLimit } from './overhead.ts';
 
 /** One limit, as one file of a cgroup. */
@@ -15,8 +16,22 @@ export interface CgroupWrite {
 
 /** Limits of a container as the host enforces them; 0 and absent mean "not set", as in all engines. */
 export function listHostLimits(resources: Resources, version: 1 | 2): CgroupWrite[] {
+  checkMemory(resources);
   const writes = version === 1 ? listVersion1(resources) : listVersion2(resources);
   return [...writes, ...listHugePages(resources, version), ...listUnified(resources, version)];
+}
+
+/** -1 is no limit; other negative numbers mean nothing, and version 1 refuses them while version 2 has no word for them. */
+function checkMemory({ memory = {} }: Resources): void {
+  for (const name of ['limit', 'swap', 'reservation'] as const) {
+    const value = memory[name] ?? 0n;
+    if (value >= -1n) continue;
+    throw new WardianError(
+      'SPEC_INVALID',
+      `linux.resources.memory.${name} is ${value}, neither a number of bytes nor -1`,
+      { hint: 'give a size, or -1 for no limit' },
+    );
+  }
 }
 
 /** Documentation/admin-guide/cgroup-v1/. */
