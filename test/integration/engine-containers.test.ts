@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { SandboxState } from '../../src/sandbox/sandbox-state.ts';
 import type { SandboxerMethods } from '../../src/sandboxer/api.ts';
 import {
   connectSandboxer,
@@ -246,6 +247,21 @@ test('a paused container stands still, takes no exec, and can be killed', async 
   await remove(container);
 });
 
+test('a machine whose container is paused leaves the processors alone', async () => {
+  const container = await create('echo up; while :; do :; done');
+  await start(container);
+  await container.waitForOutput('up\n');
+  const busy = await countTicks(container, 1000);
+  await call('pauseContainer', { container: container.id });
+  await pauseMs(200);
+  const paused = await countTicks(container, 1000);
+  assert.ok(
+    paused <= 5 && busy > 2 * paused,
+    `${busy} ticks of work, ${paused} while it was paused`,
+  );
+  await remove(container);
+});
+
 test('limits can be changed as far as the machine goes', async () => {
   const memory = { limit: 64 * MEBIBYTE };
   const container = await create('sleep 600', { linux: { resources: { memory } } });
@@ -335,6 +351,23 @@ test('a sandboxer that was started for one container leaves with it, or when it 
 
 const MEBIBYTE = 1024 * 1024;
 const PATIENCE_MS = 20_000;
+
+/** Ticks of processor time (proc(5), stat fields 14 and 15) that the container's VMM uses. */
+async function countTicks({ id }: EngineContainer, durationMs: number): Promise<number> {
+  const file = path.join(host.runtimeDirectory, 'sandboxes', id.slice(0, 16), 'state.json');
+  const state = JSON.parse(readFileSync(file, 'utf8')) as SandboxState;
+  const readTicks = (): number => {
+    const stat = readFileSync(`/proc/${state.machine?.record.pid}/stat`, 'latin1');
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13);
+    return Number(user) + Number(system);
+  };
+  const before = readTicks();
+  await pauseMs(durationMs);
+  return readTicks() - before;
+}
 
 async function waitUntil(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
