@@ -227,6 +227,24 @@ test('further processes have stubs of their own, and their own ends', async () =
   assert.deepEqual(listSandboxes(), []);
 });
 
+test('a machine that is killed, or hangs, is no machine that stays', async () => {
+  const shot = await create('echo up; sleep 600');
+  await start(shot);
+  await shot.waitForOutput('up\n');
+  process.kill(readMachinePid(shot), 'SIGKILL');
+  assert.notEqual(await shot.exited, 0);
+  assert.match(shot.stderr, /SIGKILL|virtual machine/);
+  await remove(shot);
+  const hung = await create('sleep 600');
+  await start(hung);
+  process.kill(readMachinePid(hung), 'SIGSTOP');
+  const startMs = performance.now();
+  await remove(hung);
+  assert.ok(performance.now() - startMs < 10_000);
+  assert.equal(await hung.exited, 137);
+  assert.deepEqual(listSandboxes(), []);
+});
+
 test('a paused container stands still, takes no exec, and can be killed', async () => {
   const container = await create('i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done');
   await start(container);
@@ -352,12 +370,17 @@ test('a sandboxer that was started for one container leaves with it, or when it 
 const MEBIBYTE = 1024 * 1024;
 const PATIENCE_MS = 20_000;
 
-/** Ticks of processor time (proc(5), stat fields 14 and 15) that the container's VMM uses. */
-async function countTicks({ id }: EngineContainer, durationMs: number): Promise<number> {
+function readMachinePid({ id }: EngineContainer): number {
   const file = path.join(host.runtimeDirectory, 'sandboxes', id.slice(0, 16), 'state.json');
   const state = JSON.parse(readFileSync(file, 'utf8')) as SandboxState;
+  return state.machine?.record.pid ?? 0;
+}
+
+/** Ticks of processor time (proc(5), stat fields 14 and 15) that the container's VMM uses. */
+async function countTicks(container: EngineContainer, durationMs: number): Promise<number> {
+  const pid = readMachinePid(container);
   const readTicks = (): number => {
-    const stat = readFileSync(`/proc/${state.machine?.record.pid}/stat`, 'latin1');
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const [user, system] = stat
       .slice(stat.lastIndexOf(')') + 2)
       .split(' ')
