@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BundleOptions, RuntimeHost } from '../support/runtime-host.ts';
@@ -85,4 +85,19 @@ test('with the first container ends the machine, and so all of a pod', async () 
   await host.succeed('delete', 'first');
   await host.succeed('delete', 'second');
   assert.deepEqual(listSandboxes(), []);
+});
+
+test('the files of a container whose stub was killed do not stay with its pod', async () => {
+  await start('lasting', { args: ['sleep', '1000'] });
+  const { pid } = await host.getState('lasting');
+  const readMounts = (): string => readFileSync(`/proc/${pid}/mounts`, 'utf8');
+  const before = readMounts();
+  await start('killed', { args: ['sleep', '1000'], ...inPod('lasting') });
+  process.kill((await host.getState('killed')).pid, 'SIGKILL');
+  await host.waitForStatus('killed', 'stopped');
+  assert.notEqual(readMounts(), before);
+  await host.succeed('delete', 'killed');
+  assert.equal(readMounts(), before);
+  await host.succeed('delete', '--force', 'lasting');
+  assert.deepEqual(host.listLeftovers(), []);
 });

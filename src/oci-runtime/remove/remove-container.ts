@@ -24,6 +24,7 @@ export async function removeContainer(
   // Last first: each has what the one before it in this list needs.
   const steps = new Cleanup();
   steps.defer('cgroups', () => removeCgroups(state));
+  steps.defer('share', () => clearShare(context, state));
   steps.defer('stub', () => endStub(state));
   steps.defer('network', () => unwire(state));
   steps.defer('sandbox', () => removeFromSandboxer(context, state));
@@ -71,6 +72,12 @@ async function unwire({ network }: ContainerState): Promise<void> {
   if (network === undefined) return;
   const { unwireNetwork } = await import('../../network/take-over-network.ts');
   await unwireNetwork(network);
+}
+
+async function clearShare(context: RuntimeContext, state: ContainerState): Promise<void> {
+  if (state.sandbox === undefined) return;
+  const { clearJoinedShare } = await import('./clear-joined-share.ts');
+  await clearJoinedShare(context, state);
 }
 
 async function removeCgroups({ cgroups }: ContainerState): Promise<void> {
