@@ -1,20 +1,41 @@
 #include "rootfs/devices.h"
 
+#include "rootfs/mounts.h"
 #include "rootfs/path.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+// Where no node can be made, as in many a shared folder, the guest's own of the same name and numbers takes its place: it is bound on
+// an empty file, which stays for the next time.
+static int bind_own(int parent, const char *name, const message(DeviceNode) *node) {
+    char own[NAME_MAX + 8];
+    struct stat status;
+    snprintf(own, sizeof own, "/dev/%s", name);
+    if (stat(own, &status) < 0 || (status.st_mode & S_IFMT) != node->type || status.st_rdev != makedev(node->major, node->minor)) return -ENODEV;
+    AUTO_CLOSE int made = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (made < 0) return -errno;
+    AUTO_CLOSE int place = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return place < 0 ? -errno : mounts_bind_over(place, own);
+}
+
+// 1: the node is there. 0: something can be bound on the file of this name. -errno
+static int judge_present(int parent, const char *name, const message(DeviceNode) *node) {
+    struct stat status;
+    if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    if (S_ISREG(status.st_mode) && status.st_size == 0) return 0;
+    return (status.st_mode & S_IFMT) == node->type && status.st_rdev == makedev(node->major, node->minor) ? 1 : -EEXIST;
+}
+
 static int make_node(int parent, const char *name, const message(DeviceNode) *node) {
-    dev_t device = makedev(node->major, node->minor);
-    mode_t mode = node->mode & 07777;
     if (node->type != S_IFCHR && node->type != S_IFBLK && node->type != S_IFIFO) return -EINVAL;
-    if (mknodat(parent, name, node->type | mode, device) < 0) {
-        struct stat status;
-        if (errno != EEXIST || fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
-        if ((status.st_mode & S_IFMT) != node->type || status.st_rdev != device) return -EEXIST;
+    if (mknodat(parent, name, node->type | (node->mode & 07777), makedev(node->major, node->minor)) < 0) {
+        int present = errno == EEXIST ? judge_present(parent, name, node) : errno == ENXIO || errno == EPERM ? 0 : -errno;
+        if (present < 0) return present;
+        if (present == 0) return bind_own(parent, name, node);
     }
     if ((node->uid || node->gid) && fchownat(parent, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
     return 0;

@@ -60,6 +60,13 @@ static int show(const char *path) {
     return copy_input();
 }
 
+// 0: it is a device whose bytes are zero.
+static int zeroes(const char *path) {
+    char bytes[4] = "full";
+    int fd = open(path, O_RDONLY);
+    return fd < 0 || read(fd, bytes, sizeof bytes) != sizeof bytes || bytes[0] || bytes[3];
+}
+
 static int make(const char *path) {
     return open(path, O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
 }
@@ -110,6 +117,7 @@ int main(int count, char **arguments) {
     if (strcmp(what, "served") == 0) return served();
     if (strcmp(what, "neighbours") == 0) return neighbours();
     if (strcmp(what, "queue") == 0) return msgget(77, IPC_CREAT | 0600) < 0 || make("/dev/shm/left");
+    if (strcmp(what, "zeroes") == 0) return zeroes(arguments[2]);
     if (strcmp(what, "make") == 0) return make(arguments[2]);
     if (strcmp(what, "flood") == 0) return flood(strtoul(arguments[2], NULL, 10));
     if (strcmp(what, "terminal") == 0) return terminal();

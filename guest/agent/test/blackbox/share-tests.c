@@ -78,6 +78,21 @@ static void files_can_be_bound_where_a_link_leads(void) {
     expect(&request, 0, "one file");
 }
 
+// As where the host's file system can have no nodes: an empty file is what is left of the time before.
+static void nodes_are_bound_where_there_are_none(void) {
+    char path[256];
+    describe("zeroes", "/dev/zero");
+    snprintf(path, sizeof path, "%s/run/share/c/root/dev/zero", stage_root);
+    CHECK(mknod(path, S_IFREG | 0644, 0) == 0);
+    static message(DeviceNode) zero = {.path = "/dev/zero", .type = S_IFCHR, .major = 1, .minor = 5, .mode = 0666};
+    request.devices = &zero;
+    expect(&request, 0, "");
+    zero.minor = 77;
+    CHECK(create_as(&request) != 0); // the guest has no such device
+    struct stat status;
+    CHECK(stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0);
+}
+
 static void nothing_else_is_within_reach(void) {
     static char *const folders[] = {"c/../../layers/1", "../layers/1", "link", "/", "c/nothing", "c/root/bin/probe"};
     static char *const sources[] = {"/", "/run/wardian", SHARE "../layers", SHARE "link", SHARE "c/data/../../../layers", "c/data"};
@@ -105,5 +120,6 @@ void test_share(void) {
     read_only_binds_are();
     mounts_can_be_changed();
     files_can_be_bound_where_a_link_leads();
+    nodes_are_bound_where_there_are_none();
     nothing_else_is_within_reach();
 }
