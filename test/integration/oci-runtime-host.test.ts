@@ -75,7 +75,7 @@ test('hooks run in their order, where they belong, and see the state of that mom
   const common = { ociVersion: '1.2.0', id: 'hooks', bundle, annotations: { color: 'green' } };
   assert.deepEqual(
     seen.map(({ state }) => state),
-    ['creating', 'creating', 'creating', 'running', 'stopped'].map((status) => ({
+    ['created', 'creating', 'creating', 'running', 'stopped'].map((status) => ({
       ...common,
       status,
       pid: status === 'stopped' ? 0 : pid,
