@@ -1,5 +1,6 @@
 import { clone } from './clone.ts';
 import { exec, libraryExec } from './exec.ts';
+import { filesMany, filesNone, filesRead, filesWrite } from './files.ts';
 import { floor } from './floor.ts';
 import { coldBoot, library } from './library.ts';
 import { memory } from './memory.ts';
@@ -19,6 +20,10 @@ export const ALL_ROWS: readonly Row[] = [
   libraryExec,
   parallel,
   memory,
+  filesNone,
+  filesWrite,
+  filesRead,
+  filesMany,
   networkSend,
   networkReceive,
   networkRoundTrips,
