@@ -100,6 +100,7 @@ export async function bootSandboxMachine(
   const { driver, guest, size, id, directory, imagePath, signal, onSessionRestarted, trace } =
     request;
   const { taps, cgroupDirectories = [] } = request;
+  checkTransports(guest, taps);
   const share = request.share ?? (await makeEmptyShare(directory));
   const machine = await driver.boot({
     id,
@@ -124,6 +125,15 @@ async function makeEmptyShare(directory: string) {
 function checkTaps(taps: HostResources['taps'] = []): void {
   if (taps.length <= 1) return;
   throw new WardianError('INTERNAL', `a template has one network device, not ${taps.length}`);
+}
+
+/** Without ACPI a microVM has eight places for devices, of which five are taken by others. */
+const MAX_TAPS_WITHOUT_ACPI = 3;
+
+function checkTransports({ boot, name }: Guest, taps: HostResources['taps'] = []): void {
+  if (boot.acpi || taps.length <= MAX_TAPS_WITHOUT_ACPI) return;
+  const message = `the ${name} guest has ${MAX_TAPS_WITHOUT_ACPI} network devices at most, not ${taps.length}`;
+  throw new WardianError('SPEC_UNSUPPORTED', message, { hint: 'WARDIAN_GUEST=distro has more' });
 }
 
 async function connectAgent(
