@@ -64,7 +64,7 @@ test('the VMM sees little and may do less, where user namespaces are allowed', a
     assert.notEqual(readlinkSync(`${vmm}/ns/${namespace}`), ours, namespace);
   }
   const seen = readdirSync(`${vmm}/root`).sort();
-  const system = ['bin', 'etc', 'lib', 'lib64', 'proc', 'tmp', 'usr'];
+  const system = ['bin', 'etc', 'lib', 'lib64', 'proc', 'share', 'tmp', 'usr'];
   assert.deepEqual(seen, system);
   assert.deepEqual(readdirSync(`${vmm}/root/proc`), ['self']);
   // Of the user's own files the guest's and the images, nothing of what lies beside them.
