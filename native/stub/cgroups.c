@@ -7,6 +7,23 @@
 #include <string.h>
 #include <unistd.h>
 
+// Opens what a process joins a cgroup with. Version 1 has `tasks` as well, which moves one thread, and we have no other: for
+// a thread that moves itself the kernel waits for nobody, while `cgroup.procs` costs a grace period of RCU (5 to 15 ms;
+// cgroup_procs_write_start).
+static int open_entrance(const char *folder, size_t length, const char *below) {
+  static const char *const names[] = {"tasks", "cgroup.procs"};
+  int error = -ENOENT;
+  for (size_t i = 0; error == -ENOENT && i < sizeof names / sizeof *names; i++) {
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof path, "%.*s%s/%s", (int)length, folder, below, names[i]);
+    if (size < 0 || (size_t)size >= sizeof path) return -ENAMETOOLONG;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) return fd;
+    error = -errno;
+  }
+  return error;
+}
+
 // The process's places in all hierarchies, as /proc/self/cgroup lists them.
 struct places {
   char text[8192];
@@ -43,11 +60,7 @@ static int open_home(const char *folder, const char *joined, const char *left) {
   if (joined_length > folder_length) return -ENOENT;
   size_t prefix = folder_length - joined_length;
   if (memcmp(folder + prefix, joined, joined_length) != 0) return -ENOENT;
-  char path[PATH_MAX];
-  int length = snprintf(path, sizeof path, "%.*s%s/cgroup.procs", (int)prefix, folder, left);
-  if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  return fd < 0 ? -errno : fd;
+  return open_entrance(folder, prefix, left);
 }
 
 // The line that joining has changed says where we were. What cannot be found is not gone back to.
@@ -64,19 +77,8 @@ static void remember_home(struct home *home, const char *folder, struct places *
   }
 }
 
-static int open_below(const char *folder, const char *name) {
-  char path[PATH_MAX];
-  int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-  if (length < 0 || (size_t)length >= sizeof path) return -ENAMETOOLONG;
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  return fd < 0 ? -errno : fd;
-}
-
-// Version 1 has `tasks` as well, which moves one thread, and we have no other: for a thread that moves itself the kernel
-// waits for nobody, while `cgroup.procs` costs a grace period of RCU (5 to 15 ms; cgroup_procs_write_start).
 static int join(const char *folder) {
-  int fd = open_below(folder, "tasks");
-  if (fd == -ENOENT) fd = open_below(folder, "cgroup.procs");
+  int fd = open_entrance(folder, strlen(folder), "");
   if (fd < 0) return fd;
   int error = write(fd, "0", 1) == 1 ? 0 : -errno;
   close(fd);

@@ -62,7 +62,9 @@ static void attach(struct session *session) {
 }
 
 static void start_when_due(struct session *session, int64_t now) {
-  if (now - session->lost_at_ms < PATIENCE_MS || now < session->next_start_ms) return;
+  // The stub of the container itself comes first: what it starts goes with the container, as its engine expects.
+  int64_t patience = session->options->exec == NULL ? PATIENCE_MS : 2 * PATIENCE_MS;
+  if (now - session->lost_at_ms < patience || now < session->next_start_ms) return;
   start_sandboxer(session->options, session->home);
   int64_t delay = (int64_t)FIRST_START_DELAY_MS << (session->starts < 4 ? session->starts : 4);
   session->next_start_ms = now + (delay < MAX_START_DELAY_MS ? delay : MAX_START_DELAY_MS);

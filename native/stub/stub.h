@@ -78,7 +78,7 @@ struct home {
   int uts;
   int ipc;
   int cgroup;
-  int cgroups[MAX_CGROUPS];  // cgroup.procs files
+  int cgroups[MAX_CGROUPS];  // files with which they are joined
   size_t cgroup_count;
   int folder;  // where the socket is
 };
