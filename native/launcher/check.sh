@@ -183,4 +183,26 @@ else
   echo "skip isolation: $("$launcher" isolation 3>&1 2>/dev/null)"
 fi
 
+# What belongs to another network namespace, or to a cgroup: only root may.
+if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ] && unshare -n true 2>/dev/null; then
+  unshare -n sh -c 'ip tuntap add tap7 mode tap && echo && exec sleep 60' >"$work/net" &
+  net=$!
+  while [ ! -s "$work/net" ] && kill -0 "$net" 2>/dev/null; do sleep 0.01; done
+  expect 'a tap of another namespace is at its number' tap7 \
+    "$(run --tap 200=tap7@/proc/$net/ns/net -- /bin/sed -n 's/^iff:[[:space:]]*//p' /proc/self/fdinfo/200)"
+  expect 'the program stays in its own' "$(readlink /proc/self/ns/net)" \
+    "$(run --tap 200=tap7@/proc/$net/ns/net -- /bin/readlink /proc/self/ns/net)"
+  expect 'a namespace that is gone is reported' 125 "$(run --tap 200=tap7@/proc/$net/ns/none -- /bin/true 2>/dev/null || echo $?)"
+  expect 'with its reason' 'Rlauncher: cannot open the machine'\''s taps: No such file or directory' "$(cat "$work/report")"
+  kill "$net"
+fi
+for cgroup in /sys/fs/cgroup/pids /sys/fs/cgroup; do
+  [ -w "$cgroup/cgroup.procs" ] && mkdir "$cgroup/launcher-check-$$" 2>/dev/null || continue
+  cgroup="$cgroup/launcher-check-$$"
+  expect 'the cgroup is joined' 1 "$(run --cgroup "$cgroup" -- /bin/grep -c "/launcher-check-$$\$" /proc/self/cgroup)"
+  rmdir "$cgroup"
+  expect 'one that is gone is reported' 125 "$(run --cgroup "$cgroup" -- /bin/true 2>/dev/null || echo $?)"
+  break
+done
+
 [ "$failures" = 0 ] || { echo "$failures failed"; exit 1; }
