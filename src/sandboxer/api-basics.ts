@@ -10,3 +10,15 @@ export interface ExecResponse {
   /** In the guest. */
   pid: number;
 }
+
+/** Figures of a container, as the guest's cgroup has them. */
+export interface ContainerStats {
+  cpuUsageMicroseconds: number;
+  memoryBytes: number;
+  /** The most that it ever was; 0 where the kernel does not say. */
+  memoryPeakBytes: number;
+  /** 0: none. */
+  memoryLimitBytes: number;
+  pids: number;
+  outOfMemoryKills: number;
+}

@@ -1,6 +1,11 @@
 import type { PairExplanation } from '../template/explain-pair.ts';
 import type { GuestName } from '../template/guest.ts';
-import type { ContainerReference, EmptyResponse, ExecResponse } from './api-basics.ts';
+import type {
+  ContainerReference,
+  ContainerStats,
+  EmptyResponse,
+  ExecResponse,
+} from './api-basics.ts';
 import type { EngineMethods } from './engine-api.ts';
 
 /**
@@ -237,17 +242,6 @@ export interface ContainerDetails extends ContainerSummary {
   };
   execIds: string[];
   logPath: string;
-}
-
-export interface ContainerStats {
-  cpuUsageMicroseconds: number;
-  memoryBytes: number;
-  /** The most that it ever was; 0 where the kernel does not say. */
-  memoryPeakBytes: number;
-  /** 0: none. */
-  memoryLimitBytes: number;
-  pids: number;
-  outOfMemoryKills: number;
 }
 
 export interface SandboxerInfo {

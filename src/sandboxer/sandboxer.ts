@@ -24,7 +24,7 @@ import type {
   SandboxerMethods,
   TemplateRequest,
 } from './api.ts';
-import type { ExecResponse } from './api-basics.ts';
+import type { ContainerStats, ExecResponse } from './api-basics.ts';
 import {
   getRunning,
   notRunning,

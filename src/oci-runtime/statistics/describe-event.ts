@@ -1,4 +1,4 @@
-import type { ContainerStats } from '../../sandboxer/api.ts';
+import type { ContainerStats } from '../../sandboxer/api-basics.ts';
 import type { HostFigures } from './host-figures.ts';
 
 /**

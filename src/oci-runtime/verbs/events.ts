@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ContainerStats } from '../../sandboxer/api.ts';
+import type { ContainerStats } from '../../sandboxer/api-basics.ts';
 import { toWardianError, WardianError } from '../../util/errors.ts';
 import { findHierarchies } from '../cgroups/hierarchies.ts';
 import { findControllerDirectory } from '../cgroups/host-cgroups.ts';
