@@ -14,7 +14,6 @@ import { Trace } from '../util/trace.ts';
 import type {
   AttachRequest,
   ContainerDetails,
-  ContainerStats,
   ContainerSummary,
   ExecRequest,
   ExitReport,
