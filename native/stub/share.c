@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// What the share itself holds are mount points; the clones keep the attributes of what they are clones of.
+// What the share itself holds are mount points; the clones keep the attributes of what they are clones of, without devices.
 static int mount_empty(const char *path) {
   if (mkdir(path, 0700) != 0 && errno != EEXIST) return fail("cannot make the folder", path, -errno);
   if (mount("wardian", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") == 0) return 0;
@@ -41,12 +41,18 @@ static int clone_tree(const char *path, bool recursive) {
   return tree < 0 ? -errno : tree;
 }
 
+// The VMM may make nodes, and must not open one as a device of the host. The guest obeys its own mounts, not these.
+static int forbid_devices(int tree) {
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID};
+  return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | RECURSIVELY, &attributes, sizeof attributes) == 0 ? 0 : -errno;
+}
+
 static int share_path(int folder, const struct bind *bind) {
   char name[256];
   memcpy(name, bind->name, bind->name_length);
   name[bind->name_length] = '\0';
   int tree = clone_tree(bind->path, bind->recursive);
-  int error = tree < 0 ? tree : 0;
+  int error = tree < 0 ? tree : forbid_devices(tree);
   if (error == 0 && bind->readonly) {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
     if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) error = -errno;
