@@ -177,3 +177,17 @@ test('a machine that dies by itself is named as the reason by all that lived in 
   await machine.kill?.();
   assert.equal((await container.finished).sandboxFailure, 'it was killed');
 });
+
+test('an end that is not written down yet is left to the next sandboxer', async () => {
+  let wasReleased = false;
+  const machine = makeMortal();
+  const release = (): void => {
+    wasReleased = true;
+  };
+  const { container, io } = makeContainer({ ...machine, release }, { engine: { stub: STUB } });
+  io.end(EXITED);
+  container.release();
+  io.markTaken();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([wasReleased, machine.killed, container.isAlive], [true, false, true]);
+});

@@ -253,6 +253,7 @@ export class Container {
     if (this.state.engine !== undefined) {
       // The last output is with the guest until the stub has it: it has no log.
       await Promise.race([this.io.taken, this.sandbox.machine.exited, waitMs(OUTPUT_GRACE_MS)]);
+      if (this.sandbox.isReleased) await new Promise(() => {}); // the next sandboxer sees to all of this
     }
     this.state.status = 'exited';
     this.state.finishedAtMs = Date.now();
