@@ -9,6 +9,8 @@ import { KEY, makeBytes, StubRun } from './stub-run.ts';
 
 const LARGE_BYTES = 8 * 1024 * 1024;
 const WINDOW_BYTES = 256 * 1024;
+/** More than the kernel and Node take of it when nobody reads, by less than the window. */
+const STUCK_BYTES = WINDOW_BYTES + 128 * 1024;
 
 /** Looks again until it holds: what another process does cannot be waited for otherwise. */
 async function until(condition: () => boolean): Promise<void> {
@@ -213,7 +215,7 @@ describe('streams of the stub', { timeout: 120_000 }, () => {
     await run.prepare();
     run.go();
     await run.sandboxer.waitFor(() => run.sandboxer.attaches.length > 0);
-    run.process.write('stdout', makeBytes(WINDOW_BYTES));
+    run.process.write('stdout', makeBytes(STUCK_BYTES));
     await wait(100);
     run.process.exit(137, { signal: 9 });
     assert.equal(await run.waitForExit(), 137);
@@ -224,7 +226,7 @@ describe('streams of the stub', { timeout: 120_000 }, () => {
     await run.prepare();
     run.go();
     await run.sandboxer.waitFor(() => run.sandboxer.attaches.length > 0);
-    run.process.write('stdout', makeBytes(WINDOW_BYTES));
+    run.process.write('stdout', makeBytes(STUCK_BYTES));
     run.process.exit(7);
     await wait(6000);
     assert.equal(run.child.exitCode, null);
