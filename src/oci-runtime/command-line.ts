@@ -47,6 +47,7 @@ async function answer(parsed: ParsedArguments, surroundings: Surroundings): Prom
     surroundings.print(renderHelp(verb ?? operands[0]));
     return 0;
   }
+  checkLogFormat(flags.getText('log-format'));
   const context = createContext(flags, surroundings);
   const answerVerb = await VERBS[verb]();
   return answerVerb({ flags, operands, context });
@@ -69,6 +70,13 @@ function createContext(flags: FlagValues, surroundings: Surroundings): RuntimeCo
       return directories;
     },
   };
+}
+
+function checkLogFormat(format: string | undefined): void {
+  if (format === undefined || format === 'text' || format === 'json') return;
+  throw new WardianError('USAGE', `--log-format is ${JSON.stringify(format.slice(0, 40))}`, {
+    hint: 'it is text or json',
+  });
 }
 
 /** The same for every command of one user, wherever it is started: engines do not say. */

@@ -184,6 +184,11 @@ test('the log of an engine gets one line of JSON for a failure, and nothing for 
   assert.match(line.msg, /container "nobody" does not exist/);
   await host.succeed(...flags, 'list');
   assert.equal(readFileSync(log, 'utf8').split('\n').length, 2);
+  await host.fail(/--log-format is "xml"/, '--log', log, '--log-format', 'xml', 'list');
+  assert.match(readFileSync(log, 'utf8'), /\ntime="[^"]+" level=error msg="[^\n]+"\n$/);
+  writeFileSync(log, '{}\n');
+  await host.run([`--log=file:${log}`, '--log-format=json', 'state', 'nobody']);
+  assert.match(readFileSync(log, 'utf8'), /^\{\}\n\{"level":"error",[^\n]+\}\n$/);
 });
 
 test('what the command line refuses is refused before anything is made', async () => {

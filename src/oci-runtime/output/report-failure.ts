@@ -20,21 +20,23 @@ export function reportFailure(thrown: unknown, flags: FlagValues): void {
 export function reportWarning(thrown: unknown, flags: FlagValues): void {
   const message = describeFailure(thrown);
   const problem = log({ level: 'warning', message }, flags);
-  const isLogged = problem === undefined && hasLog(flags);
+  const isLogged = problem === undefined && findLogPath(flags) !== undefined;
   if (!isLogged) writeToStderr(`wardian-runtime: warning: ${message}${problem ?? ''}\n`);
 }
 
-function hasLog(flags: FlagValues): boolean {
-  return (flags.getText('log') ?? '') !== '';
+/** crun's flag names kinds of logs; the one that is a file may be called one. Undefined: there is no log. */
+function findLogPath(flags: FlagValues): string | undefined {
+  return flags.getText('log')?.replace(/^file:/, '') || undefined;
 }
 
 /** Undefined, or what is to be said of a log that cannot be written. */
 function log(entry: LogEntry, flags: FlagValues): string | undefined {
-  if (!hasLog(flags)) return undefined;
+  const logPath = findLogPath(flags);
+  if (logPath === undefined) return undefined;
   const format = flags.getText('log-format') === 'json' ? 'json' : 'text';
   try {
     const line = formatLogLine(entry, format, new Date());
-    appendFileSync(flags.getText('log') as string, line, { mode: 0o644 });
+    appendFileSync(logPath, line, { mode: 0o644 });
     return undefined;
   } catch (error) {
     return `; that could not be logged: ${error instanceof Error ? error.message : error}`;
