@@ -37,7 +37,7 @@ const STAGES: readonly Stage[] = [
   command('types', ['node_modules/.bin/tsc']),
   { title: 'house rules', kind: 'unit', run: checkHouseRules },
   command('agent unit tests', ['make', '-C', 'guest/agent', 'check']),
-  command('launcher unit tests', ['make', '-C', 'native', 'check']),
+  command('launcher and stub unit tests', ['make', '-C', 'native', 'check']),
   tests('unit tests', 'unit', ['src', 'guest', 'scripts', 'bench']),
   tests('integration tests', 'integration', ['test']),
 ];
