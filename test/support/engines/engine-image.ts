@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadGuestManifest } from '../../../scripts/setup/guest.ts';
 import { findDirectories } from '../../../src/host/directories.ts';
@@ -54,6 +54,13 @@ export function writeEngineImage(directory: string): string {
   ]);
   writeFileSync(file, archive);
   return file;
+}
+
+/** The same files as a folder, for what takes a root file system as one. */
+export function writeEngineRootfs(folder: string): void {
+  mkdirSync(folder);
+  const archive = makeTar(listEntries());
+  execFileSync('tar', ['--extract', '--directory', folder], { input: archive });
 }
 
 /** The busybox of the guest: static, so that it runs on any root file system. */

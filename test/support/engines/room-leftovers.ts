@@ -35,7 +35,7 @@ const ROOM_INTERFACES = new Set([
   'gretap0',
 ]);
 /** A bridge of podman stays as long as its network has a container, and is its own affair; veths are not. */
-const BRIDGE = /^(podman|cni-podman|br-)/;
+const BRIDGE = /^(podman|cni-podman|br-|slurm)/;
 
 export interface RoomQuery {
   readonly initPid: number;
