@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 // linux/if_tun.h, which musl does not have.
-enum { IFF_TAP = 2, IFF_NO_PI = 0x1000 };
+enum { IFF_TAP = 2, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000 };
 static const unsigned long TUNSETIFF = 0x400454ca;
 
 static const char TUN[] = "/dev/net/tun";
@@ -23,7 +23,7 @@ static const char SYS[] = "/sys";
 
 // A tap is named to the kernel in the network namespace that holds it.
 static int open_tap(const struct tap_request *tap) {
-  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
   if (strlen(tap->name) >= sizeof request.ifr_name) return -ENAMETOOLONG;
   strncpy(request.ifr_name, tap->name, sizeof request.ifr_name - 1);
   int fd = open(TUN, O_RDWR | O_CLOEXEC);
