@@ -23,7 +23,7 @@ const KILL_TIMEOUT_MS = 10_000;
 const ENGINE_GROUPS = new Set(['libpod_parent', 'docker', 'conmon', 'buildah', 'slurm']);
 /** Daemons that tests start and end themselves, and our sandboxer, which stays for a while. */
 const DAEMONS =
-  /^(\S*\/)?(containerd|dockerd|docker-proxy|slurmd|slurmctld|munged|aardvark-dns)\b|sandboxer/;
+  /^(\S*\/)?(containerd|dockerd|docker-proxy|slurmd|slurmctld|munged|aardvark-dns)\b|slurmscriptd|sandboxer/;
 const ROOM_INTERFACES = new Set([
   'lo',
   'docker0',

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { writeEngineRootfs } from './engine-image.ts';
 import type { EngineRoom } from './engine-room.ts';
 
 /** Programs that Slurm needs here, for `reasonToSkipEngine`. */
@@ -99,10 +100,11 @@ RunTimeRun="${room.runtime} run --bundle %b ${id}"
 `;
 }
 
-/** Writes a bundle for `srun --container`; returns its folder. */
-export function writeBundle(room: EngineRoom, rootfs: string, name: string): string {
-  const folder = path.join(room.directory, name);
+/** Writes a bundle for `srun --container`, which looks for a root file system of this name only; returns its folder. */
+export function writeBundle(room: EngineRoom): string {
+  const folder = path.join(room.directory, 'bundle');
   mkdirSync(folder);
+  writeEngineRootfs(path.join(folder, 'rootfs'));
   const config = {
     ociVersion: '1.0.2',
     process: {
@@ -112,9 +114,9 @@ export function writeBundle(room: EngineRoom, rootfs: string, name: string): str
       env: ['PATH=/bin'],
       cwd: '/',
     },
-    root: { path: rootfs, readonly: false },
+    root: { path: 'rootfs', readonly: false },
     mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
-    linux: { namespaces: ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })) },
+    linux: { namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })) },
   };
   writeFileSync(path.join(folder, 'config.json'), JSON.stringify(config));
   return folder;
