@@ -1,4 +1,5 @@
 import { clone } from './clone.ts';
+import { podmanRun, runtimeDelete, runtimeStart, runtimeState } from './engines.ts';
 import { exec, libraryExec } from './exec.ts';
 import { filesMany, filesNone, filesRead, filesWrite } from './files.ts';
 import { floor } from './floor.ts';
@@ -15,6 +16,10 @@ export const ALL_ROWS: readonly Row[] = [
   library,
   run,
   firstRun,
+  podmanRun,
+  runtimeState,
+  runtimeStart,
+  runtimeDelete,
   coldBoot,
   exec,
   libraryExec,
