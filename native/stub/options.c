@@ -32,18 +32,21 @@ static int parse_size(const char *text, uint16_t *size) {
   return 0;
 }
 
-// "NAME=PATH"
+// "NAME=PATH", or "NAME=OPTIONS" of an overlay
 static bool parse_bind(const char *text, struct bind *bind) {
   const char *path = strchr(text, '=');
-  if (path == NULL || path[1] != '/' || !is_name(text, (size_t)(path - text))) return false;
+  if (path == NULL || (path[1] != '/' && !bind->overlay) || !is_name(text, (size_t)(path - text))) return false;
   bind->name = text;
   bind->name_length = (size_t)(path - text);
   bind->path = path + 1;
   return true;
 }
 
-// "--bind", "--bind-recursive", and either with "-readonly" behind it.
+// "--bind", "--bind-recursive", and either with "-readonly" behind it; "--overlay".
 static bool is_bind(const char *name, struct bind *bind) {
+  bind->overlay = strcmp(name, "--overlay") == 0;
+  bind->recursive = bind->readonly = false;
+  if (bind->overlay) return true;
   static const char prefix[] = "--bind", recursive[] = "-recursive", readonly[] = "-readonly";
   if (strncmp(name, prefix, sizeof prefix - 1) != 0) return false;
   name += sizeof prefix - 1;

@@ -50,6 +50,7 @@ struct bind {
   const char *path;
   bool recursive;
   bool readonly;
+  bool overlay;  // the path is no path, but the options of an overlay file system
 };
 
 // options.c

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Mount, Spec } from '../../oci/runtime-spec/types.ts';
+import { parseMountOptions } from '../../oci/translate/mount-options.ts';
 
 /** A place of the host that a container gets, as the stub puts it into the share. */
 export interface Bind {
@@ -7,8 +8,9 @@ export interface Bind {
   readonly mount: number;
   /** In the container's folder of the share. */
   readonly name: string;
-  /** Absolute. */
+  /** Absolute; of an overlay the options, which name its layers. */
   readonly path: string;
+  readonly isOverlay: boolean;
   /** Where it is in the container; absolute. */
   readonly destination: string;
   /** With what is mounted below it. */
@@ -19,16 +21,20 @@ export interface Bind {
 
 const ACCESS_WORDS = new Set(['ro', 'rw', 'rro', 'rrw']);
 
-/** The bind mounts of a specification, with sources below the bundle made absolute. */
+/** The bind mounts and overlays of a specification, with sources below the bundle made absolute. */
 export function listBinds({ mounts = [] }: Spec, bundle: string): Bind[] {
   return mounts.flatMap((mount, index) => {
-    if (!isBind(mount) || mount.source === undefined || mount.source === '') return [];
-    const path = mount.source.startsWith('/') ? mount.source : `${bundle}/${mount.source}`;
     const options = mount.options ?? [];
+    const isOverlay = mount.type === 'overlay';
+    const { source = '' } = mount;
+    if (!isOverlay && (!isBind(mount) || source === '')) return [];
+    const place = source.startsWith('/') ? source : `${bundle}/${source}`;
+    const path = isOverlay ? parseMountOptions(options).data : place;
     const isRecursive = options.includes('rbind');
     const isReadOnly = options.findLast((word) => ACCESS_WORDS.has(word))?.endsWith('o') ?? false;
     const destination = posix.resolve('/', mount.destination);
-    return [{ mount: index, name: `bind${index}`, path, destination, isRecursive, isReadOnly }];
+    const name = `bind${index}`;
+    return [{ mount: index, name, path, isOverlay, destination, isRecursive, isReadOnly }];
   });
 }
 

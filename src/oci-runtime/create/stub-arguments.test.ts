@@ -21,6 +21,12 @@ const SPEC: Spec = {
     { destination: '/data', type: 'bind', source: 'data', options: ['ro', 'bind', 'rw'] },
     { destination: '/tree', type: 'none', source: '/srv/tree', options: ['rbind', 'ro'] },
     { destination: '/nothing', type: 'bind' },
+    {
+      destination: '/o',
+      type: 'overlay',
+      source: 'overlay',
+      options: ['lowerdir=/a:/b', 'private'],
+    },
   ],
   linux: {
     namespaces: [
@@ -51,7 +57,8 @@ test('the stub of a container is told its place and its share', () => {
     ...['--share', '/r/web/share', '--folder', 'k1', '--share-namespace', '/proc/7/ns/mnt'],
     ...['--rootfs', '/b/rootfs'],
     ...['--bind', 'bind1=/b/data', '--bind-recursive-readonly', 'bind2=/srv/tree'],
-    ...['--place', 'bind1=/data', '--place', 'bind2=/tree'],
+    ...['--overlay', 'bind4=lowerdir=/a:/b'],
+    ...['--place', 'bind1=/data', '--place', 'bind2=/tree', '--place', 'bind4=/o'],
     ...['--', '/node', '/sandboxer.cjs'],
   ]);
 });

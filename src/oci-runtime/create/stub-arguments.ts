@@ -61,10 +61,12 @@ function describeShare(share: StubShare): string[] {
     ...['--share', share.directory, '--folder', share.folder],
     ...(joinedNamespace === undefined ? [] : ['--share-namespace', joinedNamespace]),
     ...['--rootfs', share.rootfs],
-    ...share.binds.flatMap(({ name, path, isRecursive, isReadOnly }) => [
-      `--bind${isRecursive ? '-recursive' : ''}${isReadOnly ? '-readonly' : ''}`,
-      `${name}=${path}`,
-    ]),
+    ...share.binds.flatMap((bind) => [nameFlag(bind), `${bind.name}=${bind.path}`]),
     ...share.binds.flatMap(({ name, destination }) => ['--place', `${name}=${destination}`]),
   ];
+}
+
+function nameFlag({ isOverlay, isRecursive, isReadOnly }: Bind): string {
+  if (isOverlay) return '--overlay';
+  return `--bind${isRecursive ? '-recursive' : ''}${isReadOnly ? '-readonly' : ''}`;
 }

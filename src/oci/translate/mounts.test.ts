@@ -36,6 +36,13 @@ test('option words become flags, propagation and data', () => {
   }
 });
 
+test('an overlay of the host is bound from where the host has put it, and none is made in the guest', () => {
+  const mount = { destination: '/o', type: 'overlay', source: 'overlay', options: ['lowerdir=/a'] };
+  const bound = translate(mount, () => '/run/wardian/share/k/bind0');
+  assert.deepEqual([bound?.type, bound?.source], ['', '/run/wardian/share/k/bind0']);
+  assert.throws(() => translate(mount), { code: 'SPEC_UNSUPPORTED' });
+});
+
 test('recursive words become attributes of a whole tree, the later one winning', () => {
   const cases: [string, bigint, bigint][] = [
     ['rro', 1n, 0n],

@@ -11,7 +11,7 @@ type FindSource = (source: string) => string | undefined;
 
 /** File systems that need nothing of the host. */
 const VIRTUAL_FILE_SYSTEMS = new Set([
-  ...['tmpfs', 'ramfs', 'proc', 'sysfs', 'devpts', 'mqueue', 'cgroup2', 'hugetlbfs', 'overlay'],
+  ...['tmpfs', 'ramfs', 'proc', 'sysfs', 'devpts', 'mqueue', 'cgroup2', 'hugetlbfs'],
   ...['debugfs', 'tracefs', 'securityfs', 'configfs', 'fusectl', 'binfmt_misc', 'bpf', 'pstore'],
 ]);
 
@@ -65,6 +65,9 @@ function translateKind(
   if ((flags & MS.REMOUNT) !== 0n) {
     return { type: '', source: '', flags: isBind ? flags | MS.BIND : flags };
   }
+  // Its layers are the host's, where it has been mounted if at all.
+  const overlay = mount.type === 'overlay' ? bindSource(mount.source ?? '') : undefined;
+  if (overlay !== undefined) return { type: '', source: overlay, flags: flags | MS.BIND };
   if (!isBind) return virtualMount(mount, path, flags);
   return { type: '', source: findBindSource(mount, path, bindSource), flags: flags | MS.BIND };
 }
