@@ -89,6 +89,7 @@ int main(int argc, char **argv) {
   if (check_descriptors() != 0) return report();
   int signals = open_signals();
   if (signals < 0 || parse_options(argc, argv, &options) != 0 || check_options(&options) != 0) return report();
+  int parent = open_parent(&options);
   if (prepare(&options, &home, &joined) != 0) {
     leave_share(&options, &joined);
     return report();
@@ -105,5 +106,6 @@ int main(int argc, char **argv) {
   else complain();
   release_terminal(&options);
   leave_share(&options, &joined);
+  outlive_parent(parent);
   return exit_code;
 }

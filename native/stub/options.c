@@ -100,6 +100,7 @@ static bool *find_switch(const char *name, struct options *options) {
   if (strcmp(name, "--new-ipc") == 0) return &options->new_ipc;
   if (strcmp(name, "--new-cgroup") == 0) return &options->new_cgroup;
   if (strcmp(name, "--terminal") == 0) return &options->terminal;
+  if (strcmp(name, "--detached") == 0) return &options->detached;
   return NULL;
 }
 

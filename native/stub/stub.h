@@ -32,6 +32,7 @@ struct options {
   bool new_ipc;
   bool new_cgroup;
   bool terminal;
+  bool detached;  // whoever starts it does not wait for its end
   const char *console_socket;  // NULL: the terminal is descriptor 0
   uint16_t rows;
   uint16_t columns;
@@ -112,6 +113,12 @@ int shed_mounts(const struct options *options, const struct home *home);
 int make_view(const struct options *options, int proc);
 // Puts it on top of "/", the working folder.
 int raise_view(void);
+
+// orphan.c
+// A descriptor for whoever started us; -1 when nobody is to be waited for.
+int open_parent(const struct options *options);
+// Waits until it has gone.
+void outlive_parent(int parent);
 
 // terminal.c
 int open_terminal(const struct options *options);

@@ -169,6 +169,12 @@ describe('a container of podman', { skip: reasonToSkipEngine(PODMAN_PROGRAMS) },
       });
     });
 
+    it('hands on the code of what ends at once, each time', async () => {
+      for (let code = 0; code < 30; code++) {
+        assert.equal((await exec(name, 'sh', '-c', `exit ${code}`)).exitCode, code);
+      }
+    });
+
     it('sees the processes of its container', async () => {
       assert.match((await exec(name, 'ps', '-o', 'pid,args')).stdout, /\n +1 sleep 600\n/);
     });
@@ -201,7 +207,8 @@ describe('a container of podman', { skip: reasonToSkipEngine(PODMAN_PROGRAMS) },
       const running = exec(name, 'sleep', '600');
       await delay(1000);
       await podman.succeed(['rm', '--force', '--time', '0', name]);
-      assert.equal((await running).exitCode, 137);
+      // podman forgets the session with the container: it may miss the code, and says 255 then.
+      assert.ok([137, 255].includes((await running).exitCode ?? 0));
       assert.notEqual((await exec(name, 'true')).exitCode, 0);
     });
   });

@@ -46,6 +46,16 @@ describe('life of the stub', { timeout: 60_000 }, () => {
     assert.equal(await run.waitForExit(), 125);
   });
 
+  it('waits with its end for that of whoever started it and does not wait for it', async () => {
+    await run.start({ arguments: ['--detached'] });
+    run.process.write('stdout', 'all\n');
+    run.process.exit(7);
+    await until(() => run.stdout.toString() === 'all\n');
+    assert.equal(await Promise.race([run.waitForExit(), wait(500, 'waits')]), 'waits');
+    run.child.kill('SIGKILL');
+    assert.equal(await run.waitForExit(), 'SIGKILL');
+  });
+
   it('holds its own descriptors and no other', async () => {
     await run.start();
     const folder = `/proc/${run.child.pid}/fd`;

@@ -6,7 +6,10 @@ import { checkContainerId } from '../state/container-id.ts';
 import type { CreateRequest } from './making.ts';
 
 /** What `create` and `run` are asked for. */
-export function readCreateFlags({ flags, operands: [id = ''], context }: VerbCall): CreateRequest {
+export function readCreateFlags(
+  { flags, operands: [id = ''], context }: VerbCall,
+  isDetached: boolean,
+): CreateRequest {
   checkContainerId(id);
   refuseDescriptors(flags.getNumber('preserve-fds'));
   const resolve = (name: string): string | undefined => {
@@ -18,7 +21,7 @@ export function readCreateFlags({ flags, operands: [id = ''], context }: VerbCal
     resolve('config'),
   );
   const pidFile = resolve('pid-file');
-  return { id, bundle, context, pidFile, consoleSocket: resolve('console-socket') };
+  return { id, bundle, context, pidFile, consoleSocket: resolve('console-socket'), isDetached };
 }
 
 /** A terminal needs somebody who holds its other end; SPEC_INVALID or USAGE when nobody would. */

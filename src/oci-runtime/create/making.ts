@@ -32,6 +32,8 @@ export interface CreateRequest {
   readonly context: RuntimeContext;
   readonly pidFile: string | undefined;
   readonly consoleSocket: string | undefined;
+  /** Who makes it does not wait for its end. */
+  readonly isDetached: boolean;
 }
 
 /** A container while it is made: each step says what it has got, and how to undo it. */
@@ -76,7 +78,7 @@ export class Making {
   }
 
   async startStub(cleanup: Cleanup): Promise<Stub> {
-    const { bundle, context, consoleSocket } = this.#request;
+    const { bundle, context, consoleSocket, isDetached } = this.#request;
     const { process: program } = bundle.spec;
     const sandbox = this.#sandbox;
     const share = {
@@ -91,6 +93,7 @@ export class Making {
       key: this.#state.key,
       cgroups: this.#state.cgroups.directories,
       terminal: program?.terminal ?? false,
+      isDetached,
       consoleSocket,
       size: program?.consoleSize,
       sandboxerArgv: [process.execPath, context.sandboxerPath],

@@ -9,6 +9,7 @@ const TARGET: StubTarget = {
   key: 'k1',
   cgroups: ['/c/memory/x', '/c/cpu/x'],
   terminal: true,
+  isDetached: false,
   consoleSocket: '/t.sock',
   size: { height: 24, width: 80 },
   sandboxerArgv: ['/node', '/sandboxer.cjs'],
@@ -64,9 +65,15 @@ test('the stub of a container is told its place and its share', () => {
 });
 
 test('the stub of another process has neither', () => {
-  const target = { ...TARGET, execId: 'e1', terminal: false, consoleSocket: undefined };
+  const target = {
+    ...TARGET,
+    execId: 'e1',
+    terminal: false,
+    isDetached: true,
+    consoleSocket: undefined,
+  };
   assert.deepEqual(buildStubArgv({ ...target, cgroups: [], size: undefined }), [
-    ...['--socket', '/run/w/sandboxer.sock', '--container', 'k1', '--exec', 'e1'],
+    ...['--socket', '/run/w/sandboxer.sock', '--container', 'k1', '--exec', 'e1', '--detached'],
     ...['--', '/node', '/sandboxer.cjs'],
   ]);
 });

@@ -9,6 +9,8 @@ export interface StubTarget {
   readonly execId?: string;
   readonly cgroups: readonly string[];
   readonly terminal: boolean;
+  /** Nobody of ours waits for its end: it must not come before we have left. */
+  readonly isDetached: boolean;
   readonly consoleSocket?: string | undefined;
   readonly size?: { readonly height: number; readonly width: number } | undefined;
   /** What starts a sandboxer, should there be none. */
@@ -36,6 +38,7 @@ export function buildStubArgv(
     ...(execId === undefined ? [] : ['--exec', execId]),
     ...target.cgroups.flatMap((directory) => ['--cgroup', directory]),
     ...(target.terminal ? ['--terminal'] : []),
+    ...(target.isDetached ? ['--detached'] : []),
     ...(consoleSocket === undefined ? [] : ['--console-socket', consoleSocket]),
     ...(size === undefined ? [] : ['--rows', String(size.height), '--columns', String(size.width)]),
     ...(container === undefined ? [] : describeNamespaces(container.spec)),

@@ -17,6 +17,7 @@ export interface ExecRequest {
   readonly process: ExecProcess;
   readonly pidFile: string | undefined;
   readonly consoleSocket: string | undefined;
+  readonly isDetached: boolean;
 }
 
 /** Runs one more process in a container, with a stub of its own; undoes everything when that fails. */
@@ -47,13 +48,14 @@ export async function execInContainer(request: ExecRequest): Promise<Stub> {
 }
 
 function startExecStub(request: ExecRequest, execId: string): Stub {
-  const { context, state, process: program, consoleSocket } = request;
+  const { context, state, process: program, consoleSocket, isDetached } = request;
   const argv = buildStubArgv({
     socketPath: `${context.directories.runtime}/${SOCKET_NAME}`,
     key: state.key,
     execId,
     cgroups: state.cgroups.directories,
     terminal: program.terminal,
+    isDetached,
     consoleSocket,
     size: program.size,
     sandboxerArgv: [process.execPath, context.sandboxerPath],

@@ -4,8 +4,9 @@ import type { Verb } from '../runtime-context.ts';
 
 /** `create ID`: makes a container from a bundle; its process waits for `start`. */
 export const create: Verb = async (call) => {
-  const request = readCreateFlags(call);
-  checkConsole(request, { isDetached: true });
+  const isDetached = true;
+  const request = readCreateFlags(call, isDetached);
+  checkConsole(request, { isDetached });
   await createContainer(request);
   return 0;
 };

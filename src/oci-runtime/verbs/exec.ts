@@ -28,7 +28,8 @@ export const exec: Verb = async (call) => {
   const pidFile = resolve('pid-file');
   const relay = new SignalRelay(context.signals);
   try {
-    const stub = await execInContainer({ context, state, process, pidFile, consoleSocket });
+    const streams = { pidFile, consoleSocket, isDetached };
+    const stub = await execInContainer({ context, state, process, ...streams });
     relay.passOnTo(stub);
     return isDetached ? 0 : await stub.exited;
   } finally {

@@ -12,7 +12,7 @@ import { getContainerFolder, readState } from '../state/state-folder.ts';
 export const run: Verb = async (call) => {
   const { context, flags } = call;
   const isDetached = flags.isSet('detach');
-  const request = readCreateFlags(call);
+  const request = readCreateFlags(call, isDetached);
   checkConsole(request, { isDetached });
   const relay = new SignalRelay(context.signals);
   try {
