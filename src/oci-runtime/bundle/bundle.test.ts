@@ -81,6 +81,14 @@ test('a container of a pod joins the sandbox of its first one', () => {
   assert.throws(() => find(cri('container', 'dead')), { code: 'CONTAINER_NOT_RUNNING' });
   assert.throws(() => find(cri('container', 'none')), { code: 'CONTAINER_NOT_FOUND' });
   assert.throws(() => find(cri('container', '../pod')), { code: 'NAME_INVALID' });
+  const podman = (sandbox: string) => ({
+    annotations: {
+      'io.kubernetes.cri-o.ContainerType': 'container',
+      'io.kubernetes.cri-o.SandboxID': sandbox,
+    },
+  });
+  assert.equal(find(podman('pod')), 'pod');
+  assert.equal(find(podman('pod-without-a-first-container')), undefined);
   const namespaces = (type: 'ipc' | 'network' | 'uts', pid: number) => ({
     linux: { namespaces: [{ type, path: `/proc/${pid}/ns/${type}` }] },
   });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Spec } from '../../oci/runtime-spec/types.ts';
 import { WardianError } from '../../util/errors.ts';
 import type { ContainerState } from '../state/container-state.ts';
@@ -6,8 +7,17 @@ import { getStatus } from '../state/status.ts';
 
 /** How engines say that a container belongs to a pod: what kind it is, and the id of the pod's first one. */
 const POD_ANNOTATIONS = [
-  { kind: 'io.kubernetes.cri.container-type', sandbox: 'io.kubernetes.cri.sandbox-id' },
-  { kind: 'io.kubernetes.cri-o.ContainerType', sandbox: 'io.kubernetes.cri-o.SandboxID' },
+  {
+    kind: 'io.kubernetes.cri.container-type',
+    sandbox: 'io.kubernetes.cri.sandbox-id',
+    mayBeMissing: false,
+  },
+  {
+    kind: 'io.kubernetes.cri-o.ContainerType',
+    sandbox: 'io.kubernetes.cri-o.SandboxID',
+    // podman gives the pod's own id where the pod has no first container (--infra=false).
+    mayBeMissing: true,
+  },
 ] as const;
 /** Our own: the id of a container whose virtual machine is shared. */
 const SANDBOX_ANNOTATION = 'io.wardian.sandbox';
@@ -22,7 +32,10 @@ const PROCESS_NAMESPACE = /^\/proc\/(\d{1,10})\/ns\//;
  */
 export function findSandbox(root: string, id: string, spec: Spec): ContainerState | undefined {
   const named = findNamedSandbox(spec.annotations ?? {});
-  if (named !== undefined && named !== id) return requireSandbox(root, named);
+  if (named !== undefined && named.id !== id) {
+    const isThere = existsSync(getContainerFolder(root, named.id).path);
+    if (isThere || !named.mayBeMissing) return requireSandbox(root, named.id);
+  }
   const pids = (spec.linux?.namespaces ?? []).flatMap(({ type, path = '' }) => {
     const [, pid] = PROCESS_NAMESPACE.exec(path) ?? [];
     return SHARED_NAMESPACES.includes(type) && pid !== undefined ? [Number(pid)] : [];
@@ -30,11 +43,17 @@ export function findSandbox(root: string, id: string, spec: Spec): ContainerStat
   return pids.length === 0 ? undefined : findByStub(root, pids);
 }
 
-function findNamedSandbox(annotations: Readonly<Record<string, string>>): string | undefined {
+interface NamedSandbox {
+  readonly id: string;
+  readonly mayBeMissing: boolean;
+}
+
+function findNamedSandbox(annotations: Readonly<Record<string, string>>): NamedSandbox | undefined {
   const own = annotations[SANDBOX_ANNOTATION];
-  if (own !== undefined) return own;
-  for (const { kind, sandbox } of POD_ANNOTATIONS) {
-    if (annotations[kind] === 'container') return annotations[sandbox];
+  if (own !== undefined) return { id: own, mayBeMissing: false };
+  for (const { kind, sandbox, mayBeMissing } of POD_ANNOTATIONS) {
+    const id = annotations[kind] === 'container' ? annotations[sandbox] : undefined;
+    if (id !== undefined) return { id, mayBeMissing };
   }
   return undefined;
 }

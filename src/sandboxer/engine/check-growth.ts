@@ -1,6 +1,5 @@
 import type { Resources } from '../../oci/runtime-spec/types.ts';
 import type { MachineState } from '../../sandbox/sandbox-state.ts';
-import { chooseSizeClass } from '../../template/size-class.ts';
 import { WardianError } from '../../util/errors.ts';
 import { findLimits } from './plan-engine-container.ts';
 
@@ -11,8 +10,7 @@ export function checkGrowth(resources: Resources, machine: MachineState | undefi
   if (cpus !== undefined && cpus > machine.cpus) {
     throw tooLarge(`${cpus} CPUs`, machine);
   }
-  if (memoryBytes === undefined) return;
-  if (chooseSizeClass({ memoryBytes }).memoryBytes > machine.memoryBytes) {
+  if (memoryBytes !== undefined && memoryBytes > machine.memoryBytes) {
     throw tooLarge(`${toMebibytes(Number(resources.memory?.limit))} of memory`, machine);
   }
 }

@@ -21,6 +21,9 @@ const NAMESPACE_OF_PROCESS = /^\/proc\/(\d{1,10})\/ns\/[a-z]+$/;
 /** Finds the container in the sandbox that a process of the host stands for. */
 export type FindByStub = (pid: number) => string | undefined;
 
+/** Others may join the sandbox later. A machine's first ipc namespace also has the number of the host's, which confuses people. */
+const NEW_NAMESPACES = ['ipc', 'uts', ...DEFAULT_NEW_NAMESPACES] as const;
+
 /** Decides everything about an engine's container before anything is done: guest operations, machine. */
 export function planEngineContainer(
   request: CreateContainerRequest,
@@ -35,9 +38,7 @@ export function planEngineContainer(
     layers: [],
     folder: `${share.folder}/rootfs`,
     stdin: true,
-    // What a container of its own sandbox has to itself anyway must be made for one that joins.
-    newNamespaces:
-      sandbox === undefined ? DEFAULT_NEW_NAMESPACES : ['ipc', 'uts', ...DEFAULT_NEW_NAMESPACES],
+    newNamespaces: NEW_NAMESPACES,
     bindSource: (_, index) => {
       const bind = bindNames.get(index);
       return bind === undefined ? undefined : `${SHARE_IN_GUEST}/${share.folder}/${bind}`;
