@@ -1,14 +1,28 @@
 import { access, constants, type FileHandle, stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Disk } from '../../machine/machine-config.ts';
 import type { TapBackend } from '../../machine/network-config.ts';
 import { hasErrno, WardianError } from '../../util/errors.ts';
 import { markWhen, type Trace } from '../../util/trace.ts';
-import type { VirtualMachine, VirtualMachineExit, VirtualMachineRecord } from '../driver.ts';
+import {
+  CONSOLE_LOG,
+  type VirtualMachine,
+  type VirtualMachineExit,
+  type VirtualMachineRecord,
+} from '../driver.ts';
 import { INHERITED_FD, ROOT_DISK_NODE, SCSI_BUS } from './arguments.ts';
+import { boundLog } from './log-bound.ts';
 import { describeEnd, findPanic, readLogTail, VMM_LOG } from './machine-log.ts';
-import { AGENT_SOCKET, connectTo, type QemuExit, type QemuProcess, QMP_SOCKET } from './process.ts';
+import {
+  AGENT_SOCKET,
+  connectTo,
+  LOG_LIMIT_BYTES,
+  type QemuExit,
+  type QemuProcess,
+  QMP_SOCKET,
+} from './process.ts';
 import { QmpClient } from './qmp-client.ts';
 import { loadState, saveState } from './state-transfer.ts';
 
@@ -39,6 +53,7 @@ export class QemuMachine implements VirtualMachine {
   readonly #memory: FileHandle | undefined;
   readonly #isConfined: boolean;
   readonly #channels = new Set<Socket>();
+  readonly #unwatchLogs: readonly (() => void)[];
   #shutdownReason = '';
   #failure = '';
   #wasKilled = false;
@@ -56,6 +71,10 @@ export class QemuMachine implements VirtualMachine {
       if (event.event === 'SHUTDOWN') this.#shutdownReason = event.reason;
     });
     this.exited = this.#process.exited.then((exit) => this.#describeExit(exit));
+    this.#unwatchLogs = [CONSOLE_LOG, VMM_LOG].map((name) =>
+      boundLog(join(parts.record.directory, name), LOG_LIMIT_BYTES),
+    );
+    void this.exited.then(() => this.#stopWatching());
   }
 
   /** Loads a clone's state and lets it run. The commands leave now; a failure ends the machine and is its reason. */
@@ -177,8 +196,13 @@ export class QemuMachine implements VirtualMachine {
 
   release(): void {
     this.#process.release();
+    this.#stopWatching();
     this.#monitor.close();
     for (const channel of this.#channels) channel.destroy();
+  }
+
+  #stopWatching(): void {
+    for (const unwatch of this.#unwatchLogs) unwatch();
   }
 
   #giveUp(error: Error): void {

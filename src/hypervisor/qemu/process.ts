@@ -20,7 +20,7 @@ export const QMP_SOCKET = 'qmp.sock';
 export const AGENT_SOCKET = 'agent.sock';
 
 /** What a guest may print, and QEMU complain of, before it is dropped: nobody reads more, and it is memory in /run. */
-const LOG_LIMIT_BYTES = 8 * 1024 * 1024;
+export const LOG_LIMIT_BYTES = 8 * 1024 * 1024;
 /** A machine goes before the process that looks after all of them when the host runs out of memory. */
 const OOM_SCORE = 500;
 /** An adopted machine has closed its monitor: until the kernel has taken it down only moments pass. */
