@@ -57,7 +57,7 @@ static bool is_bind(const char *name, struct bind *bind) {
 }
 
 static bool is_place(const char *name, struct bind *place) {
-  place->recursive = place->readonly = false;
+  place->overlay = place->recursive = place->readonly = false;
   return strcmp(name, "--place") == 0;
 }
 
