@@ -211,8 +211,9 @@ export class QemuMachine implements VirtualMachine {
     this.#process.kill();
   }
 
+  /** A socket whose process dies while we connect resets the connection; one that has died refuses it. */
   async #explainUnreachable(error: unknown): Promise<unknown> {
-    if (!hasErrno((error as Error).cause, 'ECONNREFUSED', 'ENOENT')) return error;
+    if (!hasErrno((error as Error).cause, 'ECONNREFUSED', 'ECONNRESET', 'ENOENT')) return error;
     const { reason } = await this.exited;
     const code = this.#monitor.greeted ? 'SANDBOX_DIED' : 'HYPERVISOR_FAILED';
     return new WardianError(code, `the virtual machine has ended: ${reason}`, { cause: error });
