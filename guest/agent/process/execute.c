@@ -31,8 +31,7 @@ static int execute_from_path(char **args, char **env, const char *path) {
     }
 }
 
-// A list for execve: the same texts, one more unless it is NULL, and NULL behind them.
-static char **terminated(char **texts, size_t count, char *more) {
+char **execute_list(char **texts, size_t count, char *more) {
     char **list = calloc(count + 2, sizeof *list);
     if (list && count) memcpy(list, texts, count * sizeof *list);
     if (list) list[count] = more;
@@ -42,8 +41,8 @@ static char **terminated(char **texts, size_t count, char *more) {
 int execute(const message(Process) *process, struct failure *why) {
     char home[PATH_MAX];
     if (process->find_home) home_find(process->uid, home);
-    char **args = terminated(process->args, process->args_count, NULL);
-    char **env = terminated(process->env, process->env_count, process->find_home ? home : NULL);
+    char **args = execute_list(process->args, process->args_count, NULL);
+    char **env = execute_list(process->env, process->env_count, process->find_home ? home : NULL);
     if (!args || !env) return fail_errno(why, ENOMEM, "exec");
     int error;
     if (!args[0][0]) {

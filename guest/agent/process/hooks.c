@@ -1,5 +1,7 @@
 #include "process/hooks.h"
 
+#include "process/execute.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -25,17 +27,10 @@ static int make_stream(struct span content) {
     return lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd;
 }
 
-// A list for execve: the same texts, and NULL behind them.
-static char **terminated(char **texts, size_t count, char *otherwise) {
-    char **list = calloc(count + 2, sizeof *list);
-    if (list && count) memcpy(list, texts, count * sizeof *list);
-    if (list && !count) list[0] = otherwise;
-    return list;
-}
-
 // Of the child; what keeps it from running is its exit status, and its words are what it prints.
 _Noreturn static void become_hook(const message(Hook) *hook, int in, int out) {
-    char **args = terminated(hook->args, hook->args_count, hook->path), **env = terminated(hook->env, hook->env_count, NULL);
+    char **args = execute_list(hook->args, hook->args_count, hook->args_count ? NULL : hook->path);
+    char **env = execute_list(hook->env, hook->env_count, NULL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
