@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import type { Mount, Spec } from '../../oci/runtime-spec/types.ts';
-import { parseMountOptions } from '../../oci/translate/mount-options.ts';
+import type { Spec } from '../../oci/runtime-spec/types.ts';
+import { isBindMount, MS, parseMountOptions } from '../../oci/translate/mount-options.ts';
 
 /** A place of the host that a container gets, as the stub puts it into the share. */
 export interface Bind {
@@ -26,19 +26,15 @@ export function listBinds({ mounts = [] }: Spec, bundle: string): Bind[] {
   return mounts.flatMap((mount, index) => {
     const options = mount.options ?? [];
     const isOverlay = mount.type === 'overlay';
+    const { flags, data } = parseMountOptions(options);
     const { source = '' } = mount;
-    if (!isOverlay && (!isBind(mount) || source === '')) return [];
+    if (!isOverlay && (!isBindMount(mount.type, flags) || source === '')) return [];
     const place = source.startsWith('/') ? source : `${bundle}/${source}`;
-    const path = isOverlay ? parseMountOptions(options).data : place;
-    const isRecursive = options.includes('rbind');
+    const path = isOverlay ? data : place;
+    const isRecursive = (flags & MS.REC) !== 0n;
     const isReadOnly = options.findLast((word) => ACCESS_WORDS.has(word))?.endsWith('o') ?? false;
     const destination = posix.resolve('/', mount.destination);
     const name = `bind${index}`;
     return [{ mount: index, name, path, isOverlay, destination, isRecursive, isReadOnly }];
   });
-}
-
-/** Engines give the type, an option, or both. */
-function isBind({ type, options = [] }: Mount): boolean {
-  return type === 'bind' || options.includes('bind') || options.includes('rbind');
 }

@@ -137,6 +137,11 @@ export function parseMountOptions(words: readonly string[]): MountOptions {
   return options;
 }
 
+/** Engines give the type, an option, or both. */
+export function isBindMount(type: string | undefined, flags: bigint): boolean {
+  return type === 'bind' || (flags & MS.BIND) !== 0n;
+}
+
 /** The MS_* flags of one propagation word, undefined for any other word. */
 export function propagationFlags(word: string): bigint | undefined {
   return PROPAGATION_WORDS.get(word);

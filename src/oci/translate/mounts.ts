@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { GuestMount } from '../guest-operations.ts';
 import type { Mount } from '../runtime-spec/types.ts';
-import { MS, parseMountOptions, propagationFlags } from './mount-options.ts';
+import { isBindMount, MS, parseMountOptions, propagationFlags } from './mount-options.ts';
 import { invalid, unsupported } from './unsupported.ts';
 
 /** Where in the guest the source of a bind mount is to be found, by its place in `mounts`; undefined: nowhere. */
@@ -60,7 +60,7 @@ function translateKind(
   flags: bigint,
   bindSource: FindSource,
 ): MountKind {
-  const isBind = mount.type === 'bind' || (flags & MS.BIND) !== 0n;
+  const isBind = isBindMount(mount.type, flags);
   // What is changed is there already, from a mount before it.
   if ((flags & MS.REMOUNT) !== 0n) {
     return { type: '', source: '', flags: isBind ? flags | MS.BIND : flags };
