@@ -1,14 +1,19 @@
-import { removeTree } from '../host/remove-tree.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
 import { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import { Container } from './container.ts';
 import type { ContainerPlan } from './container-plan.ts';
-import { describeState, makeDirectory, orDied, personalize } from './prepare-container.ts';
+import {
+  acquireMachine,
+  describeState,
+  makeDirectory,
+  orDied,
+  personalize,
+} from './prepare-container.ts';
 import { ProcessIo, STREAM_START } from './process-io.ts';
 import { Sandbox } from './sandbox.ts';
 import { type SandboxState, writeSandboxState } from './sandbox-state.ts';
-import { type SandboxServices, type StartOptions, startMachine } from './start-machine.ts';
+import type { SandboxServices, StartOptions } from './start-machine.ts';
 
 /** A container whose process waits for its start, and that process in the guest. */
 export interface CreatedContainer {
@@ -26,15 +31,13 @@ export async function createSandbox(
   try {
     const directory = makeDirectory(services, plan, cleanup);
     let sandbox: Sandbox | undefined;
-    const started = await startMachine(services, plan, {
+    const started = await acquireMachine(services, plan, {
       ...options,
       directory,
+      cleanup,
       onSessionRestarted: () => sandbox?.reconnect(),
     });
     const { machine, agent, pair } = started;
-    const machineFolder = machine.record.directory;
-    cleanup.defer('machine folder', () => removeTree(machineFolder));
-    cleanup.defer('virtual machine', () => machine.kill());
     const state = describeState(plan, started);
     await writeSandboxState(directory, state);
     sandbox = new Sandbox(machine, agent);

@@ -8,7 +8,12 @@ import type { Cleanup } from '../util/cleanup.ts';
 import { WardianError } from '../util/errors.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { type MachineState, type SandboxState, sandboxDirectory } from './sandbox-state.ts';
-import type { SandboxServices, StartedMachine } from './start-machine.ts';
+import {
+  type MachineOptions,
+  type SandboxServices,
+  type StartedMachine,
+  startMachine,
+} from './start-machine.ts';
 
 /** Seed of a clone's random number generator: as much as the kernel's pool takes at once. */
 const ENTROPY_BYTES = 64;
@@ -24,6 +29,19 @@ export function makeDirectory(
   mkdirSync(directory, { mode: 0o711 });
   cleanup.defer('sandbox folder', () => removeTree(directory));
   return directory;
+}
+
+/** The machine of a container that is about to be; undos end it and remove its folder, which may be one of the pool's. */
+export async function acquireMachine(
+  services: SandboxServices,
+  plan: ContainerPlan,
+  { cleanup, ...options }: MachineOptions & { readonly cleanup: Cleanup },
+): Promise<StartedMachine> {
+  const started = await startMachine(services, plan, options);
+  const { machine } = started;
+  cleanup.defer('machine folder', () => removeTree(machine.record.directory));
+  cleanup.defer('virtual machine', () => machine.kill());
+  return started;
 }
 
 /** What is written down of a container before it runs; `started` is absent for one that joins another's sandbox. */

@@ -2,7 +2,6 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { StartResponse } from '../agent/generated/agent_pb.ts';
-import { removeTree } from '../host/remove-tree.ts';
 import type { VirtualMachine } from '../hypervisor/driver.ts';
 import { explainBootFailure } from '../template/boot-failure.ts';
 import { Cleanup } from '../util/cleanup.ts';
@@ -11,11 +10,17 @@ import { Container } from './container.ts';
 import { ContainerLog } from './container-log.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { startFailure } from './exec-failure.ts';
-import { describeState, makeDirectory, orDied, personalize } from './prepare-container.ts';
+import {
+  acquireMachine,
+  describeState,
+  makeDirectory,
+  orDied,
+  personalize,
+} from './prepare-container.ts';
 import { connectOutput, ProcessIo, STREAM_START } from './process-io.ts';
 import { Sandbox } from './sandbox.ts';
 import { writeSandboxState } from './sandbox-state.ts';
-import { type SandboxServices, type StartOptions, startMachine } from './start-machine.ts';
+import type { SandboxServices, StartOptions } from './start-machine.ts';
 
 /** The root disk's number in the agent's count (protocol/agent.proto, Layer). */
 const ROOT_DISK = 0;
@@ -33,15 +38,13 @@ export async function startSandbox(
     const opening = openLog(plan, cleanup);
     cleanup.defer('log that is being opened', () => opening.then(doNothing, doNothing));
     let sandbox: Sandbox | undefined;
-    const started = await startMachine(services, plan, {
+    const started = await acquireMachine(services, plan, {
       ...options,
       directory,
+      cleanup,
       onSessionRestarted: () => sandbox?.reconnect(),
     });
     const { machine, agent, pair } = started;
-    const machineFolder = machine.record.directory;
-    cleanup.defer('machine folder', () => removeTree(machineFolder));
-    cleanup.defer('virtual machine', () => machine.kill());
     const state = describeState(plan, started);
     const saved = writeSandboxState(directory, state);
     saved.catch(() => {}); // awaited below, after what may fail before it
