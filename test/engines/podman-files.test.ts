@@ -76,17 +76,7 @@ describe('files with podman', { skip: reasonToSkipEngine(PODMAN_PROGRAMS) }, () 
 
   it('copies both ways, running or not', async () => {
     const name = 'copies';
-    await podman.succeed([
-      'run',
-      '--detach',
-      '--name',
-      name,
-      '--network',
-      'none',
-      IMAGE,
-      'sleep',
-      '600',
-    ]);
+    await podman.startSleeper(name, IMAGE);
     const [source, target] = [path.join(folder, 'file'), path.join(folder, 'back')];
     await podman.succeed(['cp', source, `${name}:/tmp/in`]);
     assert.equal(await podman.succeed(['exec', name, 'cat', '/tmp/in']), 'of the host');

@@ -78,17 +78,7 @@ describe('podman on a terminal', {
 
   it('executes on a terminal of its own', async () => {
     const name = 'terminal-exec';
-    await podman.succeed([
-      'run',
-      '--detach',
-      '--name',
-      name,
-      '--network',
-      'none',
-      IMAGE,
-      'sleep',
-      '600',
-    ]);
+    await podman.startSleeper(name, IMAGE);
     const exec = podman.openTerminal(
       ['exec', '--interactive', '--tty', name, 'sh'],
       'stty rows 21 cols 77',

@@ -39,6 +39,12 @@ export class Podman {
     return this.#room.run(this.command(...argv), options);
   }
 
+  /** A container without a network that does nothing for ten minutes. */
+  async startSleeper(name: string, image: string): Promise<void> {
+    const flags = ['--detach', '--name', name, '--network', 'none'];
+    await this.succeed(['run', ...flags, image, 'sleep', '600']);
+  }
+
   async succeed(argv: readonly string[], options?: RunOptions): Promise<string> {
     return this.#room.succeed(this.command(...argv), options);
   }
